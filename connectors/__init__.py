@@ -1,0 +1,1 @@
+"""One platform each; found by entry point, never imported by name."""

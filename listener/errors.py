@@ -1,0 +1,57 @@
+"""The error tree, named by what the caller should do.
+
+ListenerError
+  ConfigError         the configuration is wrong; say which key, and stop
+  ConnectorError      this poll failed; try at the next turn
+    RateLimited       wait `retry_after_s` first
+    NotAuthorised     stop until credentials change
+    FeedGone          stop polling this feed
+    BadPayload        the platform changed its answer; keep a sample, tell the developers
+    Refused           the address or the answer broke one of our limits; look at the feed's URL
+  StoreError          nothing was saved; the whole turn may be repeated
+  ModelError          the classifier's file is missing, damaged or of another version
+"""
+
+
+class ListenerError(Exception):
+    """Carry a message a person can act on: what failed, which feed or file, what to do next."""
+
+
+class ConfigError(ListenerError):
+    """Say which key of the configuration is wrong."""
+
+
+class ConnectorError(ListenerError):
+    """Report a failed poll that the next turn may repeat."""
+
+
+class RateLimited(ConnectorError):
+    """Ask to wait `retry_after_s` seconds (None: the platform names no time) before the next call."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class NotAuthorised(ConnectorError):
+    """Stop until the user changes credentials, payment or permission."""
+
+
+class FeedGone(ConnectorError):
+    """Stop polling: the platform says the feed is gone for good."""
+
+
+class BadPayload(ConnectorError):
+    """Report an answer that is not what the platform documents."""
+
+
+class Refused(ConnectorError):
+    """Report an address or an answer that one of our own limits refuses (`limits.py`, `addresses.py`)."""
+
+
+class StoreError(ListenerError):
+    """Report that nothing was saved."""
+
+
+class ModelError(ListenerError):
+    """Report a classifier file that is missing, damaged or of another version."""

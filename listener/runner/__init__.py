@@ -1,0 +1,1 @@
+"""Who calls the verbs, and when: `embedded` in one process."""

@@ -1,0 +1,214 @@
+"""Where posts live: the protocol that every engine keeps. This docstring and those below are the contract.
+
+- One turn is one transaction: posts, edits, deletions, scores, stories, raw answer, gap, rejects, and the cursor last.
+  A crash anywhere repeats the turn; saving twice equals saving once.
+- `(platform, native_id)` names a post; a second feed that brings the same post adds itself
+  to `feeds` and changes nothing else.
+- An edit is a different `digest` for a known post: the row takes the new values and scores and keeps
+  id, story and first_seen_at.
+- A deleted post keeps its row with `deleted_at`, without title, text, links, raw; it is in no listing and no search.
+- Times are UTC: integers of milliseconds inside, aware datetimes outside. The clock comes in as `now`.
+- Everything may be called from any thread. Failures are StoreError, with nothing saved.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from listener.types import Feed, FeedState, Label, Plan, Saved, StoredPost, Turn
+
+Key = tuple[str, str]
+"""(platform, native_id)"""
+
+
+@dataclass(frozen=True, slots=True)
+class PostQuery:
+    """Which posts; every field narrows. Newest first by `sort_at`."""
+
+    label: Label | None = None
+    threshold: float = 0.5
+    """Lowest probability for `label`; a thumb outranks it either way."""
+    since: datetime | None = None
+    """sort_at at or after."""
+    until: datetime | None = None
+    feed_id: int | None = None
+    platform: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a briefing needs to rank a post, without its text; read from one covering index."""
+
+    id: int
+    sort_at: datetime
+    story: int
+    account: int | None
+    """The store's number of the author; None: unknown author."""
+    lead: float
+    question: float
+    news: float
+    """Probabilities, a thumb already applied as 0 or 1; 0 where not scored."""
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    """A recorded gap of one feed."""
+
+    feed_id: int
+    seen_at: datetime
+    reason: str
+    older: str | None
+    newer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectRow:
+    """One item in quarantine."""
+
+    feed_id: int
+    seen_at: datetime
+    native_id: str | None
+    reason: str
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What `doctor` prints."""
+
+    posts: int
+    feeds: int
+    accounts: int
+    bytes: int
+    schema: int
+    unscored: int
+    gaps: int
+    rejects: int
+
+
+class Store(Protocol):
+    """A place for posts. Cost is per call unless stated; n is what the call is given or gives."""
+
+    # feeds
+
+    def add_feed(self, feed: Feed, now: datetime, *, from_config: bool = False) -> Feed:
+        """Keep a feed, due at once; give it back with its number. The same connector and query again gives the
+        feed that is there, and wakes it when it had been removed.
+        """
+
+    def feeds(self) -> list[FeedState]:
+        """List all feeds that are not removed, by number."""
+
+    def feed(self, feed_id: int) -> FeedState | None:
+        """Find one feed, also a removed one; None: no such number."""
+
+    def set_feed(self, feed_id: int, changes: Mapping[str, str | float | bool | None], now: datetime) -> FeedState:
+        """Change `title`, `folder`, `query`, `platform`, `fixed_interval_s`, `paused` or `from_config`, nothing else.
+
+        A new query forgets cursor and failures; waking a paused feed, or a new interval, makes it due.
+        """
+
+    def remove_feed(self, feed_id: int) -> None:
+        """Stop a feed for good; its posts stay, its number is never used again."""
+
+    def make_due(self, feed_ids: Sequence[int], now: datetime) -> None:
+        """Make feeds due at once, also those that wait for the user; paused ones stay paused."""
+
+    # turns
+
+    def claim_due(
+        self, now: datetime, *, owner: str, lease_s: float, limit: int, only: Sequence[int] | None = None
+    ) -> list[FeedState]:
+        """Lease feeds that are due and that nobody holds, most overdue first; one transaction, a partial index."""
+
+    def release(self, feed_ids: Sequence[int], owner: str) -> None:
+        """Give back leases without a result (a clean stop)."""
+
+    def known(self, keys: Sequence[Key]) -> dict[Key, int]:
+        """Find the digest of each post that is here, deleted ones too (digest 0). O(n log posts)."""
+
+    def save_page(self, turn: Turn) -> Saved:
+        """Save one turn in one transaction.
+
+        With `turn.owner` set and no longer holding the lease: StoreError, nothing saved.
+
+        A turn that is not `final` keeps the lease and next_poll_at: the walk goes on, or is repeated after a crash.
+        """
+
+    def save_plans(self, plans: Sequence[tuple[int, str | None, Plan]], now: datetime, owner: str) -> None:
+        """Save (feed id, cursor, plan) of turns that brought no posts, all in one transaction, and end their leases.
+
+        A cursor of None leaves the old one. Leases that were taken over are skipped, not an error.
+        """
+
+    # reading
+
+    def posts(self, query: PostQuery) -> list[StoredPost]:
+        """List posts, newest first."""
+
+    def post(self, post_id: int) -> StoredPost | None:
+        """Find one post by its number."""
+
+    def posts_by_id(self, ids: Sequence[int]) -> list[StoredPost]:
+        """Find many posts, in the order of `ids`; missing and deleted ones are left out."""
+
+    def search(self, words: str, *, limit: int = 50, since: datetime | None = None) -> list[StoredPost]:
+        """Find posts that hold all words (`"a phrase"` and `prefix*` too), best among the newest hits first.
+
+        Any text at all is a valid search; what is no word is passed over. Bounded on any store size (speed goal S4).
+        """
+
+    def candidates(self, since: datetime, until: datetime) -> list[Candidate]:
+        """List what arrived (first_seen_at) in [since, until), without archives and deleted posts; O(arrivals)."""
+
+    def raw(self, post_id: int) -> bytes | None:
+        """Give the answer's body that brought this post; None: past its retention."""
+
+    def gaps(self, feed_id: int | None = None) -> list[GapRow]:
+        """List recorded gaps, newest first."""
+
+    def rejects(self, feed_id: int | None = None) -> list[RejectRow]:
+        """List items in quarantine, newest first."""
+
+    # the user's own words
+
+    def label_post(self, post_id: int, label: Label, value: bool | None, now: datetime) -> None:
+        """Keep a thumb for ever (None takes it back); synchronous to the disk. Unknown post: StoreError."""
+
+    def thumbs(self) -> list[tuple[int, Label, bool, datetime]]:
+        """List all thumbs, oldest first."""
+
+    def get_meta(self, name: str) -> str | None:
+        """Read a small value of ours."""
+
+    def set_meta(self, name: str, value: str) -> None:
+        """Keep a small value of ours."""
+
+    # care
+
+    def prune(self, now: datetime, *, raw_days: float, post_days: float | None, story_days: float) -> dict[str, int]:
+        """Delete what the retention no longer covers; give the number of rows by kind.
+
+        Labelled posts are never deleted.
+        """
+
+    def check(self) -> list[str]:
+        """Look for damage (a quick check of the file, counts that must agree); an empty list means sound."""
+
+    def stats(self) -> Stats:
+        """Count; may take a second on a large store."""
+
+    def backup(self, path: Path) -> None:
+        """Write a complete, checked copy, mode 0600, beside running writers.
+
+        An existing file is replaced only by a good copy.
+        """
+
+    def close(self) -> None:
+        """Close; later calls are errors."""
+
+
+__all__ = ["Candidate", "GapRow", "Key", "PostQuery", "RejectRow", "Stats", "Store"]

@@ -1,0 +1,314 @@
+"""The values everything else speaks of: feeds, posts, pages, and what is known about them.
+
+Frozen dataclasses only. Times are aware datetimes in UTC. None means "the platform does not say".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Literal
+
+Label = Literal["lead", "question", "news"]
+LABELS: Final[tuple[Label, ...]] = ("lead", "question", "news")
+
+Kind = Literal["post", "reply", "repost", "quote"]
+Visibility = Literal["public", "unlisted", "followers", "private", "direct"]
+
+Scores = Mapping[Label, float]
+"""Label to a calibrated probability, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One identity on one platform. `native_id` never changes; `handle` may."""
+
+    platform: str
+    native_id: str
+    handle: str | None = None
+    name: str | None = None
+    url: str | None = None
+    followers: int | None = None
+    is_bot: bool | None = None
+    opted_out: bool = False
+    """The author asks not to be collected or shown (`#nobot`, `noindex`, `!no-unauthenticated`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A picture, sound or film that belongs to a post; never loaded by us."""
+
+    url: str
+    mime: str | None = None
+    alt: str | None = None
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the platform counted when we read the post."""
+
+    replies: int | None = None
+    likes: int | None = None
+    reposts: int | None = None
+    score: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One item of a feed. `(platform, native_id)` names it everywhere."""
+
+    platform: str
+    native_id: str
+    url: str | None = None
+    account: Account | None = None
+    kind: Kind = "post"
+    title: str | None = None
+    text: str = ""
+    """Plain text, no HTML, entities decoded."""
+    lang: str | None = None
+    """BCP 47, lower case."""
+    published_at: datetime | None = None
+    """As the platform or the author claims; may be wrong."""
+    edited_at: datetime | None = None
+    deleted_at: datetime | None = None
+    in_reply_to: str | None = None
+    """native_id of the parent on the same platform."""
+    thread: str | None = None
+    """native_id of the first post of the thread."""
+    refers_to: str | None = None
+    """native_id of what a repost or quote points at."""
+    mentions: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    """What the post points at, http and https only, in order; the permalink is not among them."""
+    tags: tuple[str, ...] = ()
+    media: tuple[Media, ...] = ()
+    community: str | None = None
+    """Subreddit, channel, tag, repository, list: where it was said."""
+    counts: Counts | None = None
+    instance: str | None = None
+    visibility: Visibility | None = None
+    warning: str | None = None
+    """Content warning."""
+    answered: bool | None = None
+    licence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One thing we poll: a connector and its query.
+
+    `query` is the connector's own notation: a URL for `rss`, `comments:postgres backup` for another.
+    `platform` is where its posts were said, which a preset sets (`reddit` read through `rss`).
+    """
+
+    id: int
+    """The feed's own number, given by the store; 0 before it is stored."""
+    connector: str
+    query: str
+    platform: str
+    title: str | None = None
+    folder: str | None = None
+    home_url: str | None = None
+    """The page a person opens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request for the guarded client.
+
+    `credentials` are headers that belong to the request's own origin; a redirect elsewhere drops them.
+    `slot_s` asks for a wider gap on this host than the default.
+    """
+
+    url: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    slot_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `headers` has lower-case names; repeated ones are joined by ", "."""
+
+    url: str
+    """The address the body came from, after redirects."""
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    moved_to: str | None = None
+    """Where unbroken permanent redirects (301, 308) lead, if the request met any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Posts we may have missed, from the last one known to the oldest one seen after it."""
+
+    reason: str
+    older: str | None = None
+    newer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one poll brought back."""
+
+    posts: tuple[Post, ...] = ()
+    cursor: str | None = None
+    deleted: tuple[str, ...] = ()
+    """native_ids the platform says are deleted."""
+    more: bool = False
+    """True: fetch again at once with `cursor`, the walk has not reached its old mark."""
+    gap: Gap | None = None
+    wait_s: float | None = None
+    """Seconds that the platform asks us to wait before the next poll of this feed."""
+    cost: float = 0.0
+    """US dollars spent for this page."""
+    unchanged: bool = False
+    """True: a 304, or a body we have read before. `cursor` may still be new."""
+    title: str | None = None
+    home_url: str | None = None
+    moved_to: str | None = None
+    """The feed's new query, once a permanent redirect has been confirmed."""
+    archive: frozenset[str] = frozenset()
+    """native_ids among `posts` that are old posts announced again: history, not news."""
+    rejects: tuple["Reject", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One item that could not be read; kept in quarantine with its reason, so that the page goes on."""
+
+    native_id: str | None
+    reason: str
+    sample: str
+    """The first characters of the item, at most 2,000."""
+
+
+Arrival = Literal["live", "first", "archive"]
+"""How a post came: as news; with a feed's first poll; as an old post announced again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A post ready to be saved, with all that was decided about it outside the transaction."""
+
+    post: Post
+    digest: int
+    """Signed 64-bit hash over what an edit would change (`normalise.digest`)."""
+    arrival: Arrival = "live"
+    scores: Scores | None = None
+    """None: not scored (seen before and unchanged, or a repost without text)."""
+    model: str | None = None
+    """Version of the classifier that scored it."""
+    link_key: int | None = None
+    """Signed 64-bit hash of the canonical link that makes it one story with others; None: no such link."""
+    simhash: int | None = None
+    """Signed 64-bit near-duplicate print of the text; None: too short to compare."""
+
+
+Health = Literal["new", "fresh", "quiet", "broken", "limited", "needs you", "gone"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """When a feed is polled next, and what we now think of it: the outcome of one turn, decided purely."""
+
+    next_poll_at: datetime | None
+    """None: not before the user does something (`health` says what)."""
+    interval_s: float
+    failures: int = 0
+    health: Health = "fresh"
+    error: str | None = None
+    """For people: what failed and what to do; None after a success."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """A feed and all the store knows about polling it."""
+
+    feed: Feed
+    cursor: str | None = None
+    added_at: datetime | None = None
+    next_poll_at: datetime | None = None
+    interval_s: float | None = None
+    fixed_interval_s: float | None = None
+    """Set by the user; None: the interval follows what the feed does."""
+    failures: int = 0
+    health: Health = "new"
+    error: str | None = None
+    paused: bool = False
+    from_config: bool = False
+    last_poll_at: datetime | None = None
+    last_success_at: datetime | None = None
+    last_new_at: datetime | None = None
+    """When a poll last brought a post that we did not have."""
+    recent: tuple[datetime, ...] = ()
+    """Sort times of the feed's newest posts, newest first, at most 20: its posting rate."""
+    posts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One page and its consequences; the store saves it whole or not at all."""
+
+    feed: Feed
+    now: datetime
+    cursor: str | None
+    plan: Plan
+    drafts: tuple[Draft, ...] = ()
+    deleted: tuple[str, ...] = ()
+    gap: Gap | None = None
+    rejects: tuple[Reject, ...] = ()
+    raw: bytes | None = field(default=None, repr=False)
+    """The answer's body, kept compressed while the retention says so; None: nothing worth keeping."""
+    cost: float = 0.0
+    title: str | None = None
+    home_url: str | None = None
+    moved_to: str | None = None
+    final: bool = True
+    """False: more pages of the same walk follow; the lease is kept and `plan` not yet applied."""
+    owner: str | None = None
+    """Lease token of the claim; a turn whose lease was taken over by somebody else is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a turn changed."""
+
+    new: tuple[int, ...] = ()
+    """ids of posts that we did not have."""
+    edited: tuple[int, ...] = ()
+    deleted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPost:
+    """A post as the store gives it back."""
+
+    id: int
+    post: Post
+    first_seen_at: datetime
+    sort_at: datetime
+    """min(published_at, first_seen_at): claimed times in the future do not put a post on top."""
+    feeds: tuple[int, ...] = ()
+    scores: Scores = field(default_factory=dict)
+    model: str | None = None
+    story: int | None = None
+    """id of the story: the id of the post that founded it."""
+    arrival: Arrival = "live"
+    thumbs: Mapping[Label, bool] = field(default_factory=dict)
+    """The user's own word on a label; it outranks the score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What the user wants to reach, in their own words."""
+
+    name: str
+    sentence: str = ""
+    offers: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()

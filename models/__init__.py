@@ -1,0 +1,1 @@
+"""The classifier: features, training, prediction, evaluation, the shipped weights."""
