@@ -1,0 +1,104 @@
+"""When a feed is polled next, and when the briefing is due: pure decisions over what happened.
+
+The clock and the dice come in as values. Bounds are those of `limits.py`.
+"""
+
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
+from statistics import median
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from listener import limits
+from listener.errors import ConnectorError, FeedGone, NotAuthorised, RateLimited
+from listener.types import FeedState, Health, Page, Plan
+
+JITTER: Final = 0.1
+"""Polls spread over this share of the interval either side, so that feeds added together drift apart."""
+POLLS_PER_POST: Final = 2
+QUIET_GAPS: Final = 3
+"""A feed is quiet after this many of its usual gaps without a post (design: health is what arrives)."""
+QUIET_FROM: Final = timedelta(days=2)
+LATEST_BRIEFING: Final = timedelta(hours=6)
+"""Later than this after its hour, a missed briefing is folded into the next (R4)."""
+
+
+def after_success(state: FeedState, page: Page, now: datetime, *, default_s: float, dice: float) -> Plan:
+    """Plan the next poll after a page was read. `dice`: uniform in [0, 1); `default_s`: the connector's interval."""
+    interval_s = state.fixed_interval_s or adaptive_s(state, now, default_s)
+    if page.gap is not None and state.fixed_interval_s is None:
+        interval_s = interval_s / 2
+    interval_s = _clamp(max(interval_s, page.wait_s or 0.0), state.fixed_interval_s)
+    wait_s = interval_s * (1 - JITTER + 2 * JITTER * dice)
+    wait_s = min(max(wait_s, page.wait_s or 0.0, limits.WAIT_MIN_S), limits.INTERVAL_MAX_S)
+    return Plan(now + timedelta(seconds=wait_s), interval_s, health=health_of(state, now))
+
+
+def after_failure(state: FeedState, error: ConnectorError, now: datetime, *, default_s: float, dice: float) -> Plan:
+    """Plan the next poll after a failure: wait as told, back off with full jitter, or wait for the user."""
+    interval_s = state.interval_s or default_s
+    failures = state.failures + 1
+    health, stop = _state_of(error)
+    if stop:
+        return Plan(None, interval_s, failures, health, str(error))
+    wait_s = backoff_s(failures, dice)
+    if isinstance(error, RateLimited) and error.retry_after_s is not None:
+        wait_s = min(error.retry_after_s * (1 + JITTER * dice), limits.WAIT_MAX_S)
+    return Plan(now + timedelta(seconds=wait_s), interval_s, failures, health, str(error))
+
+
+def _state_of(error: ConnectorError) -> tuple[Health, bool]:
+    if isinstance(error, FeedGone):
+        return "gone", True
+    if isinstance(error, NotAuthorised):
+        return "needs you", True
+    return ("limited" if isinstance(error, RateLimited) else "broken"), False
+
+
+def backoff_s(failures: int, dice: float) -> float:
+    """Spread retries between the shortest wait and a ceiling that doubles with each failure (R9, full jitter)."""
+    ceiling_s = min(limits.BACKOFF_MAX_S, limits.BACKOFF_MIN_S * 2.0 ** min(failures, 20))
+    return limits.BACKOFF_MIN_S + dice * (ceiling_s - limits.BACKOFF_MIN_S)
+
+
+def adaptive_s(state: FeedState, now: datetime, default_s: float) -> float:
+    """Follow the feed's own rate: about `POLLS_PER_POST` polls for each post, less often the longer it is silent."""
+    gap_s = usual_gap_s(state)
+    if gap_s is None:
+        return _clamp(default_s, None)
+    silent_s = max(0.0, (now - state.recent[0]).total_seconds())
+    return _clamp(max(gap_s, silent_s / QUIET_GAPS) / POLLS_PER_POST, None)
+
+
+def usual_gap_s(state: FeedState) -> float | None:
+    """Find the middle gap between the feed's newest posts; None: fewer than four posts known."""
+    if len(state.recent) < 4:
+        return None
+    return median((newer - older).total_seconds() for newer, older in pairwise(state.recent))
+
+
+def health_of(state: FeedState, now: datetime) -> Health:
+    """Tell a feed that brings posts as it used to from one that fell silent."""
+    gap_s = usual_gap_s(state)
+    if gap_s is None:
+        return "fresh"
+    allowed = max(timedelta(seconds=QUIET_GAPS * gap_s), QUIET_FROM)
+    return "quiet" if now - state.recent[0] > allowed else "fresh"
+
+
+def _clamp(interval_s: float, fixed_s: float | None) -> float:
+    shortest = limits.INTERVAL_MIN_S if fixed_s is None else min(fixed_s, limits.INTERVAL_MIN_S)
+    return min(max(interval_s, shortest), limits.INTERVAL_MAX_S)
+
+
+def briefing_due(now: datetime, at: time, zone: ZoneInfo, last: date | None) -> date | None:
+    """Name the local date whose briefing is due now and not done; None: nothing is due.
+
+    A local time that a clock change skips is due at the first valid time after it; one that comes twice, once.
+    """
+    local = now.astimezone(zone)
+    due = datetime.combine(local.date(), at, zone)
+    if last is not None and last >= local.date():
+        return None
+    late = now - due.astimezone(now.tzinfo)
+    return local.date() if timedelta(0) <= late <= LATEST_BRIEFING else None
