@@ -1,0 +1,199 @@
+"""The sections of the configuration: what each key may hold and what it is without the user's word.
+
+The sentence under a key is its documentation, held equal in `config.example.toml` and `docs/configuration.md`.
+"""
+
+import re
+import warnings
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from listener import limits
+from listener.addresses import PORTS, NetworkRules
+from listener.errors import ConfigError
+from listener.types import Goal
+
+INTERVAL_SHORTEST_S: Final = 60.0
+"""No feed is worth more than a poll a minute; whoever needs more wants a stream."""
+
+# TOML is typed, so "7" is no number and 1 is not true; only lists have to become tuples.
+STRICT: Final = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+LIST: Final = Field(strict=False)
+
+Words = Annotated[str, Field(min_length=1, max_length=limits.TEXT_BYTES)]
+Texts = Annotated[tuple[Words, ...], LIST]
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line without control characters")
+    return text
+
+
+Line = Annotated[str, Field(min_length=1, max_length=limits.TITLE_BYTES), AfterValidator(_one_line)]
+
+
+def _clock(value: object) -> object:
+    """Read "07:30"; TOML's own 07:30:00 is a time already."""
+    if isinstance(value, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value, re.ASCII):
+        return time.fromisoformat(value)
+    if isinstance(value, time):
+        return value
+    raise ValueError('must be a time of day such as "07:30"')
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError('must be a time zone\'s name such as "Europe/Berlin"') from error
+    return name
+
+
+def _contact(text: str) -> str:
+    if not re.fullmatch(r"(https?://|mailto:)[\x21-\x7e]+", text):
+        raise ValueError("must be an address that starts with https://, http:// or mailto:")
+    return text
+
+
+def _openings(entries: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        NetworkRules(allow_private=entries)
+    except ConfigError as error:
+        raise ValueError(str(error).removeprefix("network.allow_private: ")) from error
+    return entries
+
+
+def _system_zone() -> ZoneInfo:
+    from tzlocal import get_localzone
+
+    try:
+        with warnings.catch_warnings():
+            # A machine without any setting is on UTC, which is no reason to complain.
+            warnings.simplefilter("ignore")
+            return get_localzone()
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ConfigError("briefing.timezone: the system does not tell its time zone; set it here") from error
+
+
+class StoreSection(BaseModel):
+    """Where posts live, and for how long."""
+
+    model_config = STRICT
+
+    url: SecretStr | None = None
+    """A file path or `sqlite:///path`; without it, `listener.db` in your data folder."""
+    raw_days: float = Field(default=7.0, ge=0)
+    """How long the answers as they came are kept, in days."""
+    post_days: float | None = Field(default=None, gt=0)
+    """How long posts are kept, in days; without it, for ever. Posts you labelled stay."""
+
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file, absolute; None: another engine."""
+        url = self.url.get_secret_value() if self.url else ""
+        return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+
+class NetworkSection(BaseModel):
+    """What the program may reach, and how it names itself."""
+
+    model_config = STRICT
+
+    allow_private: Annotated[Texts, AfterValidator(_openings)] = ()
+    """Private hosts or networks that may be reached, such as `"127.0.0.1:8000"` or `"192.168.1.0/24"`."""
+    ports: Annotated[tuple[Annotated[int, Field(ge=1, le=65535)], ...], LIST] = PORTS
+    """Ports that may be reached on public hosts."""
+    contact: Annotated[Line, AfterValidator(_contact)] | None = None
+    """A page or mail address of yours, told to every server in the User-Agent."""
+
+    def rules(self) -> NetworkRules:
+        """Give the guard its rules."""
+        return NetworkRules(allow_private=self.allow_private, ports=self.ports)
+
+
+class BriefingSection(BaseModel):
+    """When the briefing is due, and how long it may take."""
+
+    model_config = STRICT
+
+    at: Annotated[time, BeforeValidator(_clock)] = time(7, 30)
+    """The local time of day at which it is made."""
+    minutes: float = Field(default=10.0, ge=1, le=240)
+    """How long reading it may take, in minutes."""
+    timezone: Annotated[str, AfterValidator(_zone)] | None = None
+    """Your time zone's name, such as `"Europe/Berlin"`; without it, the system's."""
+    words_per_minute: float = Field(default=230.0, ge=50, le=1500)
+    """How fast you read."""
+
+    def zone(self) -> ZoneInfo:
+        """Give the zone that `at` is meant in."""
+        return ZoneInfo(self.timezone) if self.timezone else _system_zone()
+
+
+class LabelsSection(BaseModel):
+    """How sure the classifier must be, from 0 to 1; without a value, as measured for the shipped model."""
+
+    model_config = STRICT
+
+    lead: float | None = Field(default=None, gt=0, lt=1)
+    """Lowest probability at which a post counts as a lead."""
+    question: float | None = Field(default=None, gt=0, lt=1)
+    """Lowest probability at which a post counts as a question."""
+    news: float | None = Field(default=None, gt=0, lt=1)
+    """Lowest probability at which a post counts as news."""
+
+
+class FeedEntry(BaseModel):
+    """One feed to poll, beside those that are added by command."""
+
+    model_config = STRICT
+
+    url: Line | None = None
+    """What you would paste: a feed, a page that names its feed, a profile, a search."""
+    connector: Line | None = None
+    """Instead of `url`: the connector to ask…"""
+    query: Line | None = None
+    """…and its own query."""
+    title: Line | None = None
+    """Your name for it; without one, the feed's own."""
+    folder: Line | None = None
+    """Where it is listed; `/` makes a folder inside a folder."""
+    interval_s: float | None = Field(default=None, ge=INTERVAL_SHORTEST_S, le=limits.INTERVAL_MAX_S)
+    """Seconds between two polls; without it, the interval follows what the feed does."""
+    paused: bool = False
+    """Keep the feed and its posts, but do not poll it."""
+
+    @model_validator(mode="after")
+    def _names_one_place(self) -> "FeedEntry":
+        ways = (self.url is not None, self.connector is not None, self.query is not None)
+        if ways not in ((True, False, False), (False, True, True)):
+            raise ValueError("needs either `url`, or `connector` and `query`")
+        return self
+
+
+class GoalEntry(BaseModel):
+    """One goal, in your own words."""
+
+    model_config = STRICT
+
+    name: Line
+    """A short name for it."""
+    sentence: str = Field(default="", max_length=limits.TEXT_BYTES)
+    """What you want to reach."""
+    offers: Texts = ()
+    """What you can give: services, products, help."""
+    examples: Texts = ()
+    """Posts you would want to see, as somebody might write them."""
+    words: Texts = ()
+    """Words or phrases that speak for a post."""
+    avoid: Texts = ()
+    """Words or phrases that speak against it."""
+
+    def goal(self) -> Goal:
+        """Give it as the rest of the program knows it."""
+        return Goal(self.name, self.sentence, self.offers, self.examples, self.words, self.avoid)
