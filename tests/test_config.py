@@ -15,8 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 
-from listener import sections
-from listener.config import Config, check_connectors, connector_settings, keys, load
+from listener.config import Config, check_connectors, connector_settings, keys, load, sections
 from listener.errors import ConfigError
 from listener.types import Goal
 

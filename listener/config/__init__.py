@@ -15,9 +15,7 @@ from platformdirs import user_data_path
 from pydantic import BaseModel, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from listener.errors import ConfigError
-from listener.secrets import read_secret
-from listener.sections import (
+from listener.config.sections import (
     LIST,
     STRICT,
     BriefingSection,
@@ -27,6 +25,8 @@ from listener.sections import (
     NetworkSection,
     StoreSection,
 )
+from listener.errors import ConfigError
+from listener.secrets import read_secret
 
 FILE: Final = "config.toml"
 VARIABLE: Final = "LISTENER_CONFIG"
