@@ -5,19 +5,22 @@ Connectors are found by entry point (group `listener.connectors`) and never impo
 """
 
 import email.utils
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
-from typing import ClassVar, Final, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from listener import limits
 from listener.errors import BadPayload, ConfigError, ConnectorError, FeedGone, NotAuthorised, RateLimited
-from listener.types import Answer, Feed, Page, Request
+from listener.types import Answer, Feed, Page, Post, Reject, Request
 
 GROUP: Final = "listener.connectors"
+EDGE_WAIT_S: Final = 3_600.0
+"""How long we stay away from a server that answers with a web page where data was due."""
 
 Key = TypeVar("Key")
 
@@ -28,8 +31,14 @@ class Http(Protocol):
     def send(self, request: Request) -> Answer:
         """Send one request and wait for its answer, whatever its status; raise ConnectorError without one."""
 
-    def fetch_many(self, requests: Mapping[Key, Request]) -> Iterator[tuple[Key, Answer | ConnectorError]]:
-        """Send all requests over one loop; yield each key once with its outcome, as they come."""
+    def fetch_many(
+        self, requests: Mapping[Key, Request], more: Callable[[], Mapping[Key, Request] | None] | None = None
+    ) -> Iterator[tuple[Key, Answer | ConnectorError]]:
+        """Send all requests over one loop; yield each key once with its outcome, as they come.
+
+        `more` is asked about once a second, and once when nothing is left: what it gives joins the loop, None ends
+        the loop at once and cancels what is under way.
+        """
 
 
 class Settings(BaseModel):
@@ -85,6 +94,8 @@ class Connector:
     name: ClassVar[str]
     traits: ClassVar[Traits]
     settings_model: ClassVar[type[Settings]] = Settings
+    catch_all: ClassVar[bool] = False
+    """True: `feed_for` takes any address at all, so it is asked after all others."""
 
     def __init__(self, settings: Settings, http: Http) -> None:
         self.settings = settings
@@ -105,6 +116,10 @@ class Connector:
     def unchanged(self, answer: Answer, feed: Feed, cursor: str | None) -> bool:
         """Say without parsing whether `answer` holds nothing new."""
         return answer.status == 304
+
+    def refuse(self, answer: Answer) -> None:
+        """Raise the error that an answer stands for; nothing where it may be parsed."""
+        refuse(answer)
 
     def discover(self, answer: Answer, feed: Feed) -> tuple[Feed, ...]:
         """List the feeds that a page which is no feed itself points at (autodiscovery); no I/O."""
@@ -146,7 +161,7 @@ def read(connector: Connector, answer: Answer, feed: Feed, cursor: str | None) -
     def parsed() -> Page:
         if connector.unchanged(answer, feed, cursor):
             return Page(cursor=cursor, unchanged=True)
-        refuse(answer)
+        connector.refuse(answer)
         return connector.parse(answer, feed, cursor)
 
     return _guarded(feed, parsed)
@@ -154,8 +169,13 @@ def read(connector: Connector, answer: Answer, feed: Feed, cursor: str | None) -
 
 def poll(connector: Connector, feed: Feed, cursor: str | None) -> tuple[Answer, Page]:
     """Fetch and read one page. The boundary: whatever a client library raises leaves here as ours."""
-    answer = _guarded(feed, lambda: connector.fetch(feed, cursor))
+    answer = fetch(connector, feed, cursor)
     return answer, read(connector, answer, feed, cursor)
+
+
+def fetch(connector: Connector, feed: Feed, cursor: str | None) -> Answer:
+    """Fetch one page without reading it, inside the same boundary."""
+    return _guarded(feed, lambda: connector.fetch(feed, cursor))
 
 
 def request(connector: HttpConnector, feed: Feed, cursor: str | None) -> Request:
@@ -219,3 +239,49 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
         except (ValueError, TypeError, OverflowError):
             return None
     return min(max(wait_s, limits.WAIT_MIN_S), limits.WAIT_MAX_S)
+
+
+def refuse_web_page(answer: Answer) -> None:
+    """Raise RateLimited where a block page of the platform's edge came in place of data; retrying fast makes it worse.
+
+    Only for platforms whose every answer is data. Other statuses than these four mean what they say, page or not.
+    """
+    if answer.status in (200, 403, 429, 503) and _is_web_page(answer.body):
+        wait_s = retry_after_s(answer.headers, datetime.now(UTC)) or EDGE_WAIT_S
+        raise RateLimited(f"HTTP {answer.status}: a web page came where data was due; something blocks us", wait_s)
+
+
+def _is_web_page(body: bytes) -> bool:
+    start = body[:1_000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return start.startswith(b"<") and (b"<!doctype html" in start or b"<html" in start)
+
+
+# Any: JSON is whatever the server says; each connector looks before it takes.
+def json_body(answer: Answer) -> Any:
+    """Read a JSON answer; raise BadPayload where it is none."""
+    try:
+        return json.loads(answer.body)
+    except (ValueError, RecursionError) as error:
+        raise BadPayload(f"the answer is no JSON ({len(answer.body)} bytes)") from error
+
+
+Item = TypeVar("Item")
+
+
+def gather(items: Iterable[Item], read: Callable[[Item], Post | None]) -> tuple[tuple[Post, ...], tuple[Reject, ...]]:
+    """Read each item of an answer, the first of each id; what cannot be read goes to quarantine, and the page goes on.
+
+    `read` gives None for an item that is no post, and raises what Python does for nonsense.
+    """
+    posts: dict[str, Post] = {}
+    rejects: list[Reject] = []
+    for item in items:
+        try:
+            post = read(item)
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+            sample = json.dumps(item, default=repr)[:2_000]
+            rejects.append(Reject(None, f"could not be read ({type(error).__name__})", sample))
+        else:
+            if post is not None:
+                posts.setdefault(post.native_id, post)
+    return tuple(posts.values()), tuple(rejects)
