@@ -24,6 +24,7 @@ from listener.config.sections import (
     LabelsSection,
     NetworkSection,
     StoreSection,
+    is_line_break,
 )
 from listener.errors import ConfigError
 from listener.secrets import read_secret
@@ -289,7 +290,7 @@ def _store_url(key: str, text: str, folder: Path, environ: Mapping[str, str]) ->
     is_file = not separator or (scheme == "sqlite" and rest.startswith("/"))
     if scheme in ("postgresql", "postgres") and separator:
         return text
-    if not (is_file and path and path.isprintable()):
+    if not (is_file and path and not any(map(is_line_break, path))):
         raise ConfigError(f"{key}: must be a file's path or sqlite:///path")
     return _sqlite(folder / os.path.expanduser(path))
 

@@ -4,6 +4,7 @@ The sentence under a key is its documentation, held equal in `config.example.tom
 """
 
 import re
+import unicodedata
 import warnings
 from datetime import time
 from pathlib import Path
@@ -28,13 +29,22 @@ Words = Annotated[str, Field(min_length=1, max_length=limits.TEXT_BYTES)]
 Texts = Annotated[tuple[Words, ...], LIST]
 
 
+def is_line_break(character: str) -> bool:
+    """Tell what cannot stand in one line of text: controls, line ends, halves of surrogate pairs.
+
+    Joiners and direction marks may: names and emoji are written with them.
+    """
+    return unicodedata.category(character) in {"Cc", "Zl", "Zp", "Cs"}
+
+
 def _one_line(text: str) -> str:
-    if not text.isprintable():
+    if any(map(is_line_break, text)):
         raise ValueError("must be one line without control characters")
     return text
 
 
 Line = Annotated[str, Field(min_length=1, max_length=limits.TITLE_BYTES), AfterValidator(_one_line)]
+Address = Annotated[str, Field(min_length=1, max_length=limits.URL_BYTES), AfterValidator(_one_line)]
 
 
 def _clock(value: object) -> object:
@@ -153,7 +163,7 @@ class FeedEntry(BaseModel):
 
     model_config = STRICT
 
-    url: Line | None = None
+    url: Address | None = None
     """What you would paste: a feed, a page that names its feed, a profile, a search."""
     connector: Line | None = None
     """Instead of `url`: the connector to ask…"""
