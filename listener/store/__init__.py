@@ -99,6 +99,9 @@ class Store(Protocol):
         feed that is there, and wakes it when it had been removed.
         """
 
+    def add_feeds(self, added: Sequence[Feed], now: datetime, *, from_config: bool = False) -> list[Feed]:
+        """Keep many feeds in one transaction; give them back in order."""
+
     def feeds(self) -> list[FeedState]:
         """List all feeds that are not removed, by number."""
 

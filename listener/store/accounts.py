@@ -1,0 +1,65 @@
+"""Accounts: one row for each identity on each platform, with what was last said of it."""
+
+import json
+from collections.abc import Iterable, Mapping
+from sqlite3 import Connection
+from typing import Final
+
+from listener.store.rows import Row
+from listener.types import Account
+
+Name = tuple[str, str]
+"""(platform, native_id) of an account."""
+
+_FIND: Final = (
+    "select a.id, a.native_id, a.handle, a.name, a.url, a.followers, a.is_bot, a.opted_out"
+    " from json_each(?) j cross join accounts a on a.platform = ? and a.native_id = j.value"
+)
+_INSERT: Final = (
+    "insert into accounts(id, platform, native_id, handle, name, url, followers, is_bot, opted_out)"
+    " values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_UPDATE: Final = (
+    "update accounts set handle = ?, name = ?, url = ?, followers = ?, is_bot = ?, opted_out = ? where id = ?"
+)
+
+
+def save(connection: Connection, accounts: Iterable[Account | None], numbers: Mapping[str, int]) -> dict[Name, int]:
+    """Write what is new about some accounts; give their ids. What is no longer said (None) stays known."""
+    latest = {(account.platform, account.native_id): account for account in accounts if account}
+    found = _find(connection, latest, numbers)
+    changed: list[Row] = []
+    for name, (number, was) in found.items():
+        now = tuple(old if new is None else new for new, old in zip(_values(latest[name]), was, strict=True))
+        if now != was:
+            changed.append((*now, number))
+    fresh = [name for name in latest if name not in found]
+    first = take(connection, "account", len(fresh)) if fresh else 0
+    ids = {name: first + place for place, name in enumerate(fresh)}
+    rows = [(ids[name], numbers[name[0]], name[1], *_values(latest[name])) for name in fresh]
+    connection.executemany(_UPDATE, changed)
+    connection.executemany(_INSERT, rows)
+    return ids | {name: number for name, (number, _) in found.items()}
+
+
+def take(connection: Connection, counter: str, count: int) -> int:
+    """Take `count` ids that were never used before and never will be again; give the first of them."""
+    sql = "update counters set last = last + ? where name = ? returning last"
+    last: int = connection.execute(sql, (count, counter)).fetchall()[0][0]
+    return last - count + 1
+
+
+def _find(connection: Connection, names: Iterable[Name], numbers: Mapping[str, int]) -> dict[Name, tuple[int, Row]]:
+    asked: dict[str, list[str]] = {}
+    for platform, native_id in names:
+        asked.setdefault(platform, []).append(native_id)
+    return {
+        (platform, row[1]): (row[0], row[2:])
+        for platform, native_ids in asked.items()
+        for row in connection.execute(_FIND, (json.dumps(native_ids), numbers[platform]))
+    }
+
+
+def _values(account: Account) -> Row:
+    bot = None if account.is_bot is None else int(account.is_bot)
+    return (account.handle, account.name, account.url, account.followers, bot, int(account.opted_out))

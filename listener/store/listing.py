@@ -1,0 +1,117 @@
+"""Listings: which posts, newest first, each from an index that has them in that order."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from sqlite3 import Connection
+from typing import Final, NamedTuple
+
+from listener.store import Candidate, PostQuery
+from listener.store.names import Names
+from listener.store.rows import ARCHIVE, SCALE, STORED, Row, moment, ms, stored
+from listener.store.schema import LABEL_FLOOR
+from listener.types import Label, StoredPost
+
+_CANDIDATES: Final = (
+    "select id, sort_at, story, account, lead, question, news from posts indexed by posts_arrived"
+    f" where first_seen_at >= ? and first_seen_at < ? and arrival <> {ARCHIVE} and deleted_at is null"
+)
+
+
+class Arm(NamedTuple):
+    """One index-ordered part of a listing. `where` repeats the index's own WHERE, or it could not be used."""
+
+    source: str
+    time: str
+    id: str
+    where: list[str]
+    values: list[object]
+
+    def narrow(self, condition: str, *values: object) -> None:
+        """Add a condition."""
+        self.where.append(condition)
+        self.values.extend(values)
+
+    def sql(self) -> str:
+        """Give the SELECT; its last value is the limit."""
+        return (
+            f"select {self.id} id, {self.time} sort_at from {self.source} where {' and '.join(self.where)}"
+            f" order by {self.time} desc, {self.id} desc limit ?"
+        )
+
+
+def newest(connection: Connection, query: PostQuery, platforms: Sequence[int]) -> list[int]:
+    """List the ids that a query asks for, newest first. `platforms`: number of the one it names, or of all."""
+    arms = _arms(query, platforms)
+    for arm in arms:
+        if query.since is not None:
+            arm.narrow(f"{arm.time} >= ?", ms(query.since))
+        if query.until is not None:
+            arm.narrow(f"{arm.time} < ?", ms(query.until))
+        if query.label is not None:
+            arm.narrow(f"p.{query.label} >= ?", max(round(query.threshold * SCALE), 0))
+    found: list[tuple[int, int]] = []
+    for arm in arms:
+        found += connection.execute(arm.sql(), (*arm.values, query.limit)).fetchall()
+    found.sort(key=lambda row: (row[1], row[0]), reverse=True)
+    return [number for number, _ in found[: query.limit]]
+
+
+def _arms(query: PostQuery, platforms: Sequence[int]) -> list[Arm]:
+    if query.label is not None and round(query.threshold * SCALE) >= LABEL_FLOOR:
+        arm = _posts(f"posts_{query.label}", f"p.{query.label} >= {LABEL_FLOOR}")
+        if query.feed_id is not None:
+            sql = "(p.feed = ? or exists (select 1 from post_feeds f where f.post = p.id and f.feed = ?))"
+            arm.narrow(sql, query.feed_id, query.feed_id)
+        arms = [arm]
+    elif query.feed_id is not None:
+        own = _posts("posts_feed", "p.feed = ? and p.deleted_at is null", query.feed_id)
+        source = "post_feeds f cross join posts p on p.id = f.post"
+        shared = Arm(source, "f.sort_at", "f.post", ["f.feed = ? and p.deleted_at is null"], [query.feed_id])
+        arms = [own, shared]
+    else:
+        return [_posts("posts_newest", "p.platform = ? and p.deleted_at is null", number) for number in platforms]
+    if query.platform is not None:
+        for arm in arms:
+            arm.narrow("p.platform in (select value from json_each(?))", json.dumps(list(platforms)))
+    return arms
+
+
+def _posts(index: str, where: str, *values: object) -> Arm:
+    return Arm(f"posts p indexed by {index}", "p.sort_at", "p.id", [where], list(values))
+
+
+def candidates(connection: Connection, since: datetime, until: datetime) -> list[Candidate]:
+    """Read what a briefing ranks, from one covering index."""
+    return [
+        Candidate(number, moment(sort_at), story, account, _effective(lead), _effective(question), _effective(news))
+        for number, sort_at, story, account, lead, question, news in connection.execute(
+            _CANDIDATES, (ms(since), ms(until))
+        )
+    ]
+
+
+def load(connection: Connection, ids: Sequence[int], names: Names, *, deleted: bool = False) -> list[StoredPost]:
+    """Read whole posts, in the order of `ids`; without deleted ones, unless asked for."""
+    if not ids:
+        return []
+    given = (json.dumps(list(ids)),)
+    alive = "" if deleted else " and p.deleted_at is null"
+    sql = f"select {STORED} where p.id in (select value from json_each(?)){alive}"
+    found = {row[0]: row for row in connection.execute(sql, given)}
+    feeds: dict[int, list[int]] = {}
+    sql = "select post, feed from post_feeds where post in (select value from json_each(?)) order by feed"
+    for post, feed in connection.execute(sql, given):
+        feeds.setdefault(post, []).append(feed)
+    thumbs: dict[int, dict[Label, Row]] = {}
+    sql = "select post, label, value, score from thumbs where post in (select value from json_each(?))"
+    for post, label, value, score in connection.execute(sql, given):
+        thumbs.setdefault(post, {})[label] = (value, score)
+    words = names.words({row[place] for row in found.values() for place in (1, 17, 20) if row[place] is not None})
+    return [
+        stored(found[number], words, feeds.get(number, ()), thumbs.get(number, {})) for number in ids if number in found
+    ]
+
+
+def _effective(score: int | None) -> float:
+    return 0.0 if score is None else min(max(score, 0), SCALE) / SCALE

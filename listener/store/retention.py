@@ -1,0 +1,74 @@
+"""What the retention no longer covers goes, in small transactions that let writers through."""
+
+from typing import Final
+
+from listener.store.connections import Connections
+from listener.store.deletion import erase
+
+CHUNK: Final = 500
+"""Rows that one transaction deletes."""
+BAND_CHUNKS: Final = 64
+
+_RAWS: Final = "delete from raws where id in (select id from raws where at < ? limit ?)"
+_REJECTS: Final = "delete from rejects where id in (select id from rejects where seen_at < ? limit ?)"
+_FIRST_SINCE: Final = (
+    "select id from posts indexed by posts_arrived where first_seen_at >= ? order by first_seen_at limit 1"
+)
+_OLD_POSTS: Final = (
+    "select p.id, exists (select 1 from thumbs t where t.post = p.id) from posts p"
+    " where p.id > ? and p.first_seen_at < ? order by p.id limit ?"
+)
+_BANDS: Final = "delete from bands where band >= ? and band < ? and post < ?"
+
+
+def prune(store: Connections, *, raw_before: int, posts_before: int | None, bands_before: int) -> dict[str, int]:
+    """Delete what arrived before the given times (milliseconds; None: nothing); count the rows by kind."""
+    removed = {
+        "raw": _in_chunks(store, _RAWS, raw_before),
+        "rejects": _in_chunks(store, _REJECTS, raw_before),
+        "bands": _prune_bands(store, bands_before),
+        "posts": 0 if posts_before is None else _prune_posts(store, posts_before),
+        "accounts": 0,
+    }
+    if removed["posts"]:
+        with store.writing(durable=False) as connection:
+            sql = "delete from accounts where id not in (select account from posts where account is not null)"
+            removed["accounts"] = connection.execute(sql).rowcount
+    return removed
+
+
+def _in_chunks(store: Connections, sql: str, before: int) -> int:
+    total = 0
+    while True:
+        with store.writing(durable=False) as connection:
+            removed = connection.execute(sql, (before, CHUNK)).rowcount
+        total += removed
+        if removed < CHUNK:
+            return total
+
+
+def _prune_bands(store: Connections, before: int) -> int:
+    with store.reading() as connection:
+        found = connection.execute(_FIRST_SINCE, (before,)).fetchall()
+        first = found[0][0] if found else 1 << 62
+        if not connection.execute("select 1 from bands where post < ? limit 1", (first,)).fetchall():
+            return 0
+    total, width = 0, (4 << 16) // BAND_CHUNKS
+    for chunk in range(BAND_CHUNKS):
+        with store.writing(durable=False) as connection:
+            total += connection.execute(_BANDS, (chunk * width, (chunk + 1) * width, first)).rowcount
+    return total
+
+
+def _prune_posts(store: Connections, before: int) -> int:
+    total, last = 0, 0
+    while True:
+        with store.writing(durable=False) as connection:
+            # In the order of ids, which is the order of arrival; labelled posts are passed over, never deleted.
+            found = connection.execute(_OLD_POSTS, (last, before, CHUNK)).fetchall()
+            old = [number for number, labelled in found if not labelled]
+            erase(connection, old)
+        total += len(old)
+        if not found:
+            return total
+        last = found[-1][0]
