@@ -16,12 +16,13 @@ DISTANCE: Final = 3
 """Prints that differ in at most so many bits are of the same text."""
 WORDS: Final = 8
 """Texts with fewer words say too little to be compared."""
-WORDS_READ: Final = 2_000
-"""Words of a text that are looked at."""
+WORDS_READ: Final = 40
+"""Words of a text that are compared: a shortened copy begins like the whole. Tried on 5,600 real posts: with 40, the
+only near pairs were true copies; with more, texts that share a form to fill in came near."""
+CHARACTERS_READ: Final = 2_000
 
 # Scripts that put no spaces between words: each character is taken for a word.
 _WORD: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
-_ADDRESS: Final = re.compile(r"https?://\S*")
 _PAIR: Final = np.uint64(0x9E3779B97F4A7C15)
 _BITS: Final = 2**64
 
@@ -29,11 +30,9 @@ _BITS: Final = 2**64
 def simhash(text: str) -> int | None:
     """Print a text as a signed 64-bit integer; None: fewer than `WORDS` words.
 
-    Case, punctuation and web addresses do not count. About 30 µs for a short post.
+    Case, punctuation, web addresses, @names and #tags at the end do not count: they differ between copies.
     """
-    if "://" in text:
-        text = _ADDRESS.sub(" ", text)
-    words = _WORD.findall(text.casefold())[:WORDS_READ]
+    words = _words(text)
     if len(words) < WORDS:
         return None
     single = np.array([_hash(word) for word in words], dtype=np.uint64)
@@ -56,6 +55,15 @@ def bands(fingerprint: int) -> tuple[int, int, int, int]:
     """
     low, second, third, high = (k << 16 | (fingerprint >> 16 * k) & 0xFFFF for k in range(4))
     return low, second, third, high
+
+
+def _words(text: str) -> list[str]:
+    parts = [part for part in text[:CHARACTERS_READ].split() if part[0] != "@" and "://" not in part]
+    while parts and parts[-1][0] == "#":
+        parts.pop()
+    if parts and parts[0] == "RT":
+        del parts[0]
+    return _WORD.findall(" ".join(parts).casefold())[:WORDS_READ]
 
 
 @lru_cache(maxsize=16_384)
