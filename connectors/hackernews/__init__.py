@@ -53,7 +53,8 @@ class HackerNews(Connector):
         """
         ranking = lists.LISTS.get(feed.query)
         if ranking is None:
-            return self.http.send(Request(self._base(ALGOLIA) + searches.path(feed.query, cursor)))
+            url = self._base(ALGOLIA) + searches.path(feed.query, cursor)
+            return self.http.send(Request(url))
         listed = None
         if not lists.left(cursor):
             answer = self.http.send(Request(f"{self._base(FIREBASE)}/v0/{ranking.path}.json", slot_s=ITEM_SLOT_S))

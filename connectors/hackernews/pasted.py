@@ -23,6 +23,8 @@ def names(query: str) -> tuple[str, str]:
     title = f"Hacker News: {kind} {words}".rstrip()
     if kind in BY_ID:
         return title, f"{SITE}/{'item' if kind == 'thread' else 'user'}?id={quote(words, safe='')}"
+    if not words:
+        return title, f"{SITE}/{'newcomments' if kind == 'comments' else 'newest'}"
     shown = {"stories": "story", "comments": "comment"}.get(kind, "all")
     params = {"q": words, "type": shown, "sort": "byDate"}
     return title, f"https://hn.algolia.com/?{urlencode(params, quote_via=quote)}"

@@ -84,7 +84,8 @@ def _step(cursor: str | None, times: list[int], *, left: bool) -> tuple[Walk, Ga
     """Go one page back. `left`: the window holds more than this page.
 
     The next window ends at the oldest time of this page, that second included: a page number would shift under our
-    feet with every post that arrives. A page that is newer than its window is not ours and is asked for again.
+    feet with every post that arrives. A page that brings us no further back is short, or not what we asked for; it is
+    asked for again.
     """
     if cursor is None:  # the first poll reads the newest page, what is older is history
         return Walk(max(times, default=0)), None
@@ -99,9 +100,9 @@ def _step(cursor: str | None, times: list[int], *, left: bool) -> tuple[Walk, Ga
     following = replace(walk, pending=pending, until=oldest, pages=walk.pages + 1)
     if walk.until is None or oldest < walk.until:
         return following, None
-    if max(times) > walk.until:
-        return replace(following, until=walk.until), None
-    return replace(following, until=oldest - 1), _gap("one second holds more posts than a page", oldest, oldest)
+    if max(times) == oldest == walk.until and len(times) >= HITS:
+        return replace(following, until=oldest - 1), _gap("one second holds more posts than a page", oldest, oldest)
+    return replace(following, until=walk.until), None
 
 
 def _gap(reason: str, older: int, newer: int | None) -> Gap:
