@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 from listener.errors import ConfigError
@@ -50,9 +50,14 @@ _NAME: Final = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]*[a-z_-][a-z0-9_-]*")
 
 
 @lru_cache(maxsize=4_096)
+def _parsed(address: str) -> IPv4Address | IPv6Address:
+    return ip_address(address)
+
+
+@lru_cache(maxsize=4_096)
 def is_public(address: str) -> bool:
     """Say whether an address (dotted, or IPv6 without zone) is an ordinary one of the public internet."""
-    found = ip_address(address)
+    found = _parsed(address)
     if isinstance(found, IPv4Address):
         return not any(found in network for network in _REFUSED_4)
     # ISATAP writes a mark, then an IPv4 address, into the lower half of any prefix.
@@ -72,7 +77,7 @@ class _Opening:
     def meets(self, address: str | None, host: str | None) -> bool:
         """Say whether this entry speaks of an address or of the name it was reached by."""
         if self.network is not None:
-            return address is not None and ip_address(address) in self.network
+            return address is not None and _parsed(address) in self.network
         return host is not None and host == self.host
 
 
@@ -110,8 +115,7 @@ class NetworkRules:
 
     def opens(self, host: str) -> bool:
         """Say whether the user opened this host, a name or an address; such hosts need no manners."""
-        address = _literal(host)
-        return any(opening.meets(address, host) for opening in self._openings)
+        return bool(self._openings) and any(opening.meets(_literal(host), host) for opening in self._openings)
 
     def _on(self, port: int) -> Iterable[_Opening]:
         return (o for o in self._openings if o.port == port or (o.port is None and port in self.ports))
@@ -119,7 +123,7 @@ class NetworkRules:
 
 def _literal(host: str) -> str | None:
     try:
-        return str(ip_address(host.strip("[]")))
+        return str(_parsed(host.strip("[]")))
     except ValueError:
         return None
 
