@@ -5,14 +5,18 @@ The parsing is nh3's (html5ever): what comes out of it is well formed, so what i
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import nh3
 
-from listener import urls
+from listener import limits, urls
 
-TAGS: Final = 4_000
-"""Most tags parsed in one go: nesting can make any HTML parser quadratic, so longer input is cut into parts."""
+MARKS: Final = 4_000
+"""Most `<` and `&` parsed in one go: deep nesting and runs of `&` make the parser quadratic, so that longer input is
+cut into parts (measured with nh3 0.3.8)."""
+CHARACTERS: Final = 4 * limits.TEXT_BYTES
+"""What comes after these is not read: no post keeps more text than a quarter of it."""
 
 _PARAGRAPHS: Final = frozenset(
     {"p", "blockquote", "pre", "ul", "ol", "dl", "table", "h1", "h2", "h3", "h4", "h5", "h6"}
@@ -65,6 +69,7 @@ _SAFE: Final = nh3.Cleaner(
 )
 
 _TAG: Final = re.compile(r"<(/?)([a-z0-9]+)>")
+_MARK: Final = re.compile("[<&]")
 _PRE: Final = re.compile(r"<pre>(.*?)</pre>", re.DOTALL)
 _HREF: Final = re.compile(r'<a href="([^"]*)"')
 _SPACES: Final = re.compile(r"\s+")
@@ -80,7 +85,7 @@ def to_text(html: str) -> str:
     Never longer than `html`, never raises, time linear in its length. Text without tags keeps its line breaks.
     """
     if "<" not in html:
-        return _plain(html if "&" not in html else _characters(_cleaned(_TEXT, html)))[: len(html)]
+        return _plain("".join(_characters(_cleaned(_TEXT, part)) for part in _parts(html)) if "&" in html else html)
     text = "".join(_part_to_text(part) for part in _parts(html))
     return _EMPTY_LINES.sub("\n\n", text).strip()[: len(html)]
 
@@ -105,12 +110,12 @@ def clean(html: str) -> str:
     """
     shown = html
     for _ in range(4):  # a second parse may see what the first wrote differently; safe HTML is a fixed point
-        before, shown = shown, _cleaned(_SAFE, shown) if shown.count("<") <= TAGS else ""
+        if len(shown) > CHARACTERS or len(_MARK.findall(shown)) > MARKS:
+            break
+        before, shown = shown, _cleaned(_SAFE, shown)
         if shown == before:
             return shown
-        if not shown:
-            break
-    return _cleaned(_SAFE, _escaped(to_text(html)))
+    return _escaped(to_text(html))
 
 
 def _cleaned(cleaner: nh3.Cleaner, html: str) -> str:
@@ -121,12 +126,9 @@ def _cleaned(cleaner: nh3.Cleaner, html: str) -> str:
 
 
 def _parts(html: str) -> Iterator[str]:
-    if html.count("<") <= TAGS:
-        yield html
-        return
-    starts = [match.start() for number, match in enumerate(re.finditer("<", html)) if number % TAGS == 0]
-    starts[0] = 0
-    for start, end in zip(starts, [*starts[1:], len(html)], strict=True):
+    html = html[:CHARACTERS]
+    starts = [match.start() for match in _MARK.finditer(html)][MARKS::MARKS]
+    for start, end in pairwise([0, *starts, len(html)]):
         yield html[start:end]
 
 
@@ -172,4 +174,7 @@ def _plain(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # As the parser's serialiser writes it, so that cleaning it again changes nothing.
+    for char, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\xa0", "&nbsp;"), ("\r", "\n"), ("\x00", "")):
+        text = text.replace(char, entity)
+    return text

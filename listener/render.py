@@ -37,7 +37,7 @@ from listener.wording import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from jinja2 import Template
+    from jinja2 import Environment
     from rich.console import Console
 
 __all__ = ["ago", "as_json", "html", "markdown", "plain", "post_detail", "post_json", "post_row", "text"]
@@ -168,25 +168,18 @@ def _marked_entry(item: StoryItem | PostItem) -> str:
 
 def html(briefing: Briefing) -> str:
     """Write a briefing as one HTML page that loads nothing and runs nothing."""
-    return _template().render(
-        heading=heading(briefing),
-        sections=[(title, [post_and_voices(item) for item in items]) for title, items in sections(briefing)],
-        ending=ending(briefing),
-        style=Markup(_style()),  # noqa: S704 our own file, no text of others
-        style_hash=base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode(),
+    style = Markup(_templates().get_template("briefing.css").render())  # noqa: S704 our own file, no text of others
+    return (
+        _templates()
+        .get_template("briefing.html")
+        .render(
+            heading=heading(briefing),
+            sections=[(title, [post_and_voices(item) for item in items]) for title, items in sections(briefing)],
+            ending=ending(briefing),
+            style=style,
+            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        )
     )
-
-
-@lru_cache(maxsize=1)
-def _template() -> "Template":
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("listener"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
-    )
-    environment.filters |= {"plain": plain, "safe_url": urls.safe, "links": _each_link}
-    environment.globals |= {"about": about, "headline": headline, "voice": voice}
-    return environment.get_template("briefing.html")
 
 
 def _each_link(candidates: Iterable[str]) -> tuple[str, ...]:
@@ -194,10 +187,15 @@ def _each_link(candidates: Iterable[str]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1)
-def _style() -> str:
-    from importlib.resources import files
+def _templates() -> "Environment":
+    import jinja2
 
-    return files("listener").joinpath("templates", "briefing.css").read_text("utf-8")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("listener"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    environment.filters |= {"plain": plain, "safe_url": urls.safe, "links": _each_link}
+    environment.globals |= {"about": about, "headline": headline, "voice": voice}
+    return environment
 
 
 # JSON
