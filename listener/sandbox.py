@@ -208,9 +208,8 @@ class _Child:
         return len(self._reply) == _REPLY.size + size
 
     def _crashed(self) -> BadPayload:
-        self._process.kill()
-        status = self._process.wait()
-        return BadPayload(f"the parser gave up on the answer (status {status}): it is damaged, or made to do harm")
+        self.kill()
+        return BadPayload("the parser gave up on the answer: it is damaged, or made to do harm")
 
 
 def warnings() -> tuple[str, ...]:
