@@ -117,6 +117,10 @@ class Connector:
         """Say without parsing whether `answer` holds nothing new."""
         return answer.status == 304
 
+    def unchanged_page(self, answer: Answer, feed: Feed, cursor: str | None) -> Page:
+        """Give the page of an unchanged answer, without parsing; its cursor may be new (an ETag, a move met again)."""
+        return Page(cursor=cursor, unchanged=True)
+
     def refuse(self, answer: Answer) -> None:
         """Raise the error that an answer stands for; nothing where it may be parsed."""
         refuse(answer)
@@ -160,7 +164,7 @@ def read(connector: Connector, answer: Answer, feed: Feed, cursor: str | None) -
 
     def parsed() -> Page:
         if connector.unchanged(answer, feed, cursor):
-            return Page(cursor=cursor, unchanged=True)
+            return connector.unchanged_page(answer, feed, cursor)
         connector.refuse(answer)
         return connector.parse(answer, feed, cursor)
 
