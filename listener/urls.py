@@ -156,7 +156,7 @@ def rules(table: Mapping[str, object]) -> LinkRules:
         wrappers={name: _strings(value, f"wrappers.{name}") for name, value in _table(table, "wrappers")},
         shorteners=frozenset(_texts(table, "shorteners")),
         no_story_hosts=frozenset(_texts(table, "no_story_hosts")),
-        no_story_path=re.compile("|".join(f"(?:{path})" for path in no_story)) if no_story else None,
+        no_story_path=_pattern("|".join(f"(?:{path})" for path in no_story), "no_story_paths") if no_story else None,
     )
 
 
@@ -279,5 +279,14 @@ def _rewrites(name: str, value: object) -> Iterable[Rewrite]:
     if not isinstance(value, list):
         raise ConfigError(f"links.toml: rewrites.{name} must be a list of [path, to] pairs")
     for pair in value:
-        path, to = _strings(pair, f"rewrites.{name}")
-        yield Rewrite(re.compile(path), to)
+        texts = _strings(pair, f"rewrites.{name}")
+        if len(texts) != 2:
+            raise ConfigError(f"links.toml: rewrites.{name} must be a list of [path, to] pairs")
+        yield Rewrite(_pattern(texts[0], f"rewrites.{name}"), texts[1])
+
+
+def _pattern(text: str, key: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise ConfigError(f"links.toml: {key} holds no regular expression ({error})") from error
