@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 
 from listener.config import Config, check_connectors, connector_settings, keys, load, sections
+from listener.connector import connectors
 from listener.errors import ConfigError
 from listener.types import Goal
 
@@ -48,6 +49,7 @@ class Keyed(BaseModel):
     base_url: str | None = None
     key: SecretStr | None = None
     sites: tuple[str, ...] = ()
+    mode: Literal["fast", "kind"] = "kind"
 
     @field_validator("key")
     @classmethod
@@ -362,6 +364,7 @@ def test_a_secret_that_is_not_needed_is_not_asked_for(read: Read) -> None:
         ("kee = 1", "connectors.one.kee: unknown key; did you mean 'key'?"),
         ("key = 3", "connectors.one.key: must be text in quotes"),
         ("sites = [3]", "connectors.one.sites[1]: must be text in quotes"),
+        ('mode = "rude"', "connectors.one.mode: must be 'fast' or 'kind'"),
         ('key = "env:SHORT"', "connectors.one.key: the secret is not of the right form"),
     ],
 )
@@ -460,6 +463,17 @@ def test_the_example_shows_every_setting_once_with_its_sentence() -> None:
         assert f"# {sentence}" in above, f"[{section}] {key}"
     own = uncommented().partition("[connectors.")[0]
     assert len(SETTING.findall(own)) == len(reference())
+
+
+def test_the_example_shows_every_connector_with_its_settings(read: Read) -> None:
+    config = read(uncommented(), {"STACKEXCHANGE_KEY": "a-key", "REDDIT_FEED_TOKEN": "a-token"})
+    known = connectors()
+    check_connectors(config, list(known))
+    assert config.connectors.keys() == known.keys()
+    for name, kind in known.items():
+        connector_settings(config, name, kind.settings_model)
+        # Not every connector has one server to speak to.
+        assert config.connectors[name].keys() | {"base_url"} == kind.settings_model.model_fields.keys()
 
 
 def test_the_example_shows_each_default_as_it_is() -> None:

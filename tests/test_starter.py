@@ -114,7 +114,7 @@ def test_a_feed_of_the_starter_that_a_topic_brings_too_is_listed_once(loads: Loa
 
 
 def test_many_topics_are_bounded(loads: Loads) -> None:
-    know = ",".join(f"topic{number} {'long ' * 40}" for number in range(500))
+    know = ",".join(f"topic{number} {'長い' * 40}" for number in range(500))
     assert len(loads(from_answers(Answers(know=know, listen_to=("r/x",)))).feeds) < 100
 
 

@@ -3,7 +3,6 @@
 Every setting, with its default: `config.example.toml` and `docs/configuration.md`, both tested against the model.
 """
 
-import difflib
 import os
 import re
 import tomllib
@@ -235,15 +234,21 @@ def _nearest(model: type[BaseModel], loc: tuple[int | str, ...]) -> str:
     here = list(_model_at(model, loc[:-1]).model_fields)
     elsewhere = {key: section for section, key in keys(model)}
     name = str(loc[-1])
-    found = difflib.get_close_matches(name, here, 1) or difflib.get_close_matches(name, elsewhere, 1)
+    found = _close(name, here) or _close(name, list(elsewhere))
     if found and found[0] not in here:
         return f"; did you mean {found[0]!r} in [{elsewhere[found[0]]}]?"
     return _advice(name, here)
 
 
 def _advice(name: str, known: Sequence[str]) -> str:
-    found = difflib.get_close_matches(name, known, 1)
+    found = _close(name, known)
     return f"; did you mean {found[0]!r}?" if found else f"; there are: {', '.join(known)}"
+
+
+def _close(name: str, known: Sequence[str]) -> list[str]:
+    from difflib import get_close_matches
+
+    return get_close_matches(name, known, 1)
 
 
 def _model_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> type[BaseModel]:
