@@ -51,7 +51,7 @@ def normalise(post: Post, now: datetime) -> Post:
         refers_to=_id(post.refers_to) or None,
         mentions=_each(post.mentions, lambda value: _line(value, limits.AUTHOR_BYTES)),
         links=links,
-        tags=_each(post.tags, lambda value: _line(value, limits.AUTHOR_BYTES).lstrip("#")),
+        tags=_each(post.tags, lambda value: _line(value, limits.AUTHOR_BYTES).lstrip("# ")),
         media=_each(post.media, _media),
         community=_line(post.community, limits.AUTHOR_BYTES) or None,
         counts=_counts(post.counts),
@@ -94,31 +94,37 @@ def sort_at(post: Post, first_seen: datetime) -> datetime:
 
 
 def _text(value: object, most_bytes: int) -> str:
+    return _cut(_sound(value).strip(), most_bytes)
+
+
+def _line(value: object, most_bytes: int) -> str:
+    return _cut(" ".join(_sound(value).split()), most_bytes)
+
+
+def _sound(value: object) -> str:
     if not isinstance(value, str):
-        sound = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < INT64
-        return str(value) if sound else ""
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < INT64
+        return str(value) if is_number else ""
     text = value.replace("\r\n", "\n").replace("\r", "\n") if "\r" in value else value
-    if _CONTROLS.search(text) is not None:
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        text = _CONTROLS.sub("", text)
-    text = text.strip()
+    if _CONTROLS.search(text) is None:
+        return text
+    return _CONTROLS.sub("", text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+
+def _cut(text: str, most_bytes: int) -> str:
     if len(text) * 4 <= most_bytes:
         return text
     encoded = text.encode()
     return text if len(encoded) <= most_bytes else encoded[:most_bytes].decode("utf-8", "ignore").rstrip()
 
 
-def _line(value: object, most_bytes: int) -> str:
-    return _text(" ".join(value.split()) if isinstance(value, str) else value, most_bytes)
-
-
 def _id(value: object) -> str:
-    text = _text(value, limits.DECODED_BYTES)
+    text = _sound(value).strip()
     if len(text.encode()) <= limits.NATIVE_ID_BYTES:
         return text
     # Two long ids with one beginning must stay two.
     mark = "~" + blake2b(text.encode(), digest_size=16).hexdigest()
-    return _text(text, limits.NATIVE_ID_BYTES - len(mark)) + mark
+    return _cut(text, limits.NATIVE_ID_BYTES - len(mark)) + mark
 
 
 def _url(value: object) -> str | None:
