@@ -148,7 +148,7 @@ def _refuse(body: object) -> None:
     if number == 502:
         seconds = re.search(r"(\d{1,9}) second", message)
         wait_s = float(seconds[1]) if seconds else THROTTLED_S
-        advice = f"too many requests, {KEY_HELP}"
+        advice = "more requests than we are allowed; a key allows more (connectors.stackexchange.key)"
         raise RateLimited(advice, min(max(wait_s, limits.WAIT_MIN_S), limits.WAIT_MAX_S))
     if number == 400 and "key" in message:
         raise NotAuthorised(f"the key is refused; {KEY_HELP}")
