@@ -98,7 +98,7 @@ class Feed:
     """One thing we poll: a connector and its query.
 
     `query` is the connector's own notation: a URL for `rss`, `comments:postgres backup` for another.
-    `platform` is where its posts were said, which a preset sets (`reddit` read through `rss`).
+    `platform` is where its posts were said: a preset over a general connector sets the real one.
     """
 
     id: int

@@ -1,0 +1,54 @@
+# Two commands matter: `make run` and `make test`. Each sets up everything it needs in .venv first.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+CONFIG ?= config.toml
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: run test test-all check bench lock docs
+
+run: .venv/.run
+	@test -f $(CONFIG) || $(BIN)/listener --config $(CONFIG) init --starter
+	$(BIN)/listener --config $(CONFIG) up
+
+test: .venv/.dev check
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -m "not slow"
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+test-all: .venv/.dev check
+	$(BIN)/python -m pytest
+
+check: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+
+bench: .venv/.dev
+	$(BIN)/python -m bench.poll
+	$(BIN)/python -m bench.store
+	$(BIN)/python -m bench.classify
+
+# Pin every package with its hashes; the files name no index, path or host.
+lock:
+	$(BIN)/pip-compile $(COMPILE) --extra build -o requirements.lock pyproject.toml
+	$(BIN)/pip-compile $(COMPILE) --extra build --extra dev -o requirements-dev.lock pyproject.toml
+COMPILE := --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
+
+docs: .venv/.dev
+	$(BIN)/python -m docs.generate
+
+.venv/.run: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	@echo "Installing listener and what it needs into .venv"
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	@echo "Installing listener, what it needs, and the tools of the tests into .venv"
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@ .venv/.run

@@ -1,0 +1,169 @@
+"""`listener up`, `poll` and `briefing`: the verbs that listen and tell."""
+
+import json
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from listener.cli import Command, Session
+from listener.cli.values import SINCE
+from listener.errors import ListenerError
+
+if TYPE_CHECKING:
+    from listener.app import App
+    from listener.briefing import Briefing
+    from listener.pipeline import Outcome, Report
+
+FORMATS = ("text", "markdown", "html", "json")
+
+
+@click.command(cls=Command)
+@click.argument("names", metavar="[FEED…]", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Poll all feeds, due or not.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a feed.")
+@click.pass_obj
+def poll(session: Session, names: tuple[str, ...], everything: bool, as_json: bool) -> int:
+    """Poll the feeds that are due, or those named (number, address or title), or all of them."""
+    app = session.app
+    feeds = [app.find_feed(name).feed.id for name in names] if names else None
+    total = len(feeds) if feeds is not None else len(app.store.feeds())
+    if as_json:
+        report = app.poll(feeds, everything=everything, watch=lambda outcome: click.echo(_outcome_json(outcome)))
+    else:
+        report = _with_progress(total, lambda watch: app.poll(feeds, everything=everything, watch=watch))
+        _print_report(report, total)
+    return 1 if report.obstacle or (report.failed and len(report.failed) == len(report.outcomes)) else 0
+
+
+def _outcome_json(outcome: "Outcome") -> str:
+    return json.dumps(
+        {
+            "feed": outcome.feed.id,
+            "query": outcome.feed.query,
+            "new": outcome.new,
+            "edited": outcome.edited,
+            "deleted": outcome.deleted,
+            "rejected": outcome.rejected,
+            "unchanged": outcome.unchanged,
+            "error": outcome.error,
+        },
+        ensure_ascii=False,
+    )
+
+
+def _with_progress(total: int, work: "Callable[[Callable[[Outcome], None]], Report]") -> "Report":
+    """Run `work` with a progress bar on a terminal, and silently anywhere else."""
+    if not sys.stderr.isatty():
+        return work(lambda _: None)
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("Listening"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[news]} new"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("poll", total=total, news=0)
+        new = 0
+
+        def watch(outcome: "Outcome") -> None:
+            nonlocal new
+            new += outcome.new
+            progress.update(task, advance=1, news=new)
+
+        return work(watch)
+
+
+def _print_report(report: "Report", total: int) -> None:
+    from listener.render import plain
+
+    if report.obstacle:
+        click.echo(f"listener: polling waits: {report.obstacle}", err=True)
+        return
+    if not report.outcomes:
+        click.echo(
+            "No feeds yet. Add one: listener feeds add https://example.org/blog"
+            if not total
+            else "Nothing is due; --all polls all the same."
+        )
+        return
+    edited, rejected = sum(o.edited for o in report.outcomes), sum(o.rejected for o in report.outcomes)
+    extra = f", {edited} edited" * bool(edited) + f", {rejected} set aside as unreadable" * bool(rejected)
+    click.echo(f"Polled {len(report.outcomes)} feeds: {report.new} new posts{extra}")
+    for outcome in report.failed:
+        click.echo(f"  failed: {plain(outcome.error or '')}", err=True)
+
+
+@click.command(cls=Command)
+@click.option("--minutes", type=click.FloatRange(1, 240), help="How long reading it may take (default 10).")
+@click.option("--since", type=SINCE, help="What arrived since 24h, 7d, or a date.  [default: 24h]")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.pass_obj
+def briefing(session: Session, minutes: float | None, since: datetime | None, form: str, as_json: bool) -> None:
+    """Print what your network talks about, the leads and the questions, inside the minutes you have."""
+    _print_briefing(session.app.brief(minutes, since), "json" if as_json else form)
+
+
+def _print_briefing(found: "Briefing", form: str) -> None:
+    from listener import render
+
+    if form == "json":
+        click.echo(json.dumps(render.as_json(found), ensure_ascii=False))
+    elif form == "markdown":
+        click.echo(render.markdown(found))
+    elif form == "html":
+        click.echo(render.html(found))
+    else:
+        from rich.console import Console
+
+        render.text(found, Console(highlight=False, emoji=False))
+
+
+@click.command(cls=Command)
+@click.pass_obj
+def up(session: Session) -> None:
+    """Poll everything, print the briefing, then stay up: poll what falls due, brief every morning, keep house."""
+    from listener.runner import embedded
+
+    app, stop = session.app, threading.Event()
+    with app.alone():
+        states = app.store.feeds()
+        click.echo(f"Listening to {len(states)} feeds; posts are kept in {app.store_path}")
+        with embedded.stopping(stop):
+            report = _with_progress(len(states), lambda watch: app.poll(everything=True, watch=watch, stop=stop))
+            _print_report(report, len(states))
+            if not stop.is_set():
+                app.briefing_due()
+                _print_briefing(app.brief(), "text")
+                click.echo("Staying up: feeds are polled as they fall due. Ctrl-C stops.")
+            logging.getLogger().setLevel(logging.INFO if session.verbose else logging.WARNING)
+            embedded.run(_verbs(app, stop), stop)
+    click.echo("Stopped; nothing is lost.")
+
+
+def _verbs(app: "App", stop: threading.Event) -> dict[str, Callable[[], None]]:
+    log = logging.getLogger(__name__)
+
+    def guarded(verb: Callable[[], None]) -> Callable[[], None]:
+        def call() -> None:
+            try:
+                verb()
+            except ListenerError as error:
+                log.error("%s", error)
+
+        return call
+
+    def brief() -> None:
+        if app.briefing_due():
+            _print_briefing(app.brief(), "text")
+
+    def maintain() -> None:
+        gone = {kind: count for kind, count in app.maintain().items() if count}
+        if gone:
+            log.info("pruned %s", gone)
+
+    verbs = {"poll_due": lambda: app.poll_due(stop), "brief": brief, "maintain": maintain}
+    return {name: guarded(verb) for name, verb in verbs.items()}

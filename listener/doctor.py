@@ -1,0 +1,121 @@
+"""Look at everything a set-up stands on, and say what is wrong and what to do."""
+
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal, Protocol
+
+from listener import limits
+from listener.errors import ListenerError
+from listener.store import Store
+from listener.types import FeedState
+
+Level = Literal["ok", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    level: Level
+    subject: str
+    message: str
+
+
+class Guarded(Protocol):
+    """A client that can prove its guard."""
+
+    def check(self) -> None:
+        """Raise where the guard is not in place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What is examined; a part that cannot even be built is a finding of its own."""
+
+    config_path: Path | None
+    store_path: Path
+    store: Callable[[], Store]
+    http: Callable[[], Guarded]
+    model: Callable[[], str]
+    """Gives the classifier's version."""
+    xml: Callable[[], str | None]
+    """Says what is wrong with the XML library; None: nothing."""
+    now: datetime
+
+
+def examine(patient: Patient) -> Iterator[Finding]:
+    """Give a finding for each part, whatever the others do."""
+    where = str(patient.config_path) if patient.config_path else "none found; defaults (`listener init` writes one)"
+    yield Finding("ok", "configuration", where)
+    yield from _attempt("store", lambda: _store(patient))
+    yield _disk(patient.store_path)
+    yield from _attempt("network guard", lambda: _guard(patient))
+    yield from _attempt("classifier", lambda: iter([Finding("ok", "classifier", patient.model())]))
+    problem = patient.xml()
+    yield Finding("warning" if problem else "ok", "XML library", problem or "resists known attacks")
+    yield Finding("ok", "Python", platform.python_version())
+
+
+def _attempt(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from look()
+    except ListenerError as error:
+        yield Finding("error", subject, str(error))
+
+
+def _store(patient: Patient) -> Iterator[Finding]:
+    store = patient.store()
+    faults = store.check()
+    if faults:
+        message = f"{patient.store_path} is damaged ({'; '.join(faults[:3])}); `listener restore FILE` brings a backup"
+        yield Finding("error", "store", message)
+        return
+    stats = store.stats()
+    size = f"{stats.bytes / 1e6:.1f} MB"
+    yield Finding("ok", "store", f"{patient.store_path}: {stats.posts} posts, {stats.accounts} accounts, {size}")
+    if stats.gaps or stats.rejects:
+        message = f"{stats.gaps} gaps (posts may be missing), {stats.rejects} items set aside as unreadable"
+        yield Finding("warning", "completeness", message)
+    yield from (_feed(state) for state in store.feeds() if _ails(state, patient.now))
+    sound = sum(1 for state in store.feeds() if not _ails(state, patient.now))
+    yield Finding("ok", "feeds", f"{sound} of {stats.feeds} without trouble")
+
+
+def _ails(state: FeedState, now: datetime) -> bool:
+    return not state.paused and (state.health not in ("new", "fresh") or _is_late(state, now))
+
+
+def _is_late(state: FeedState, now: datetime) -> bool:
+    return state.next_poll_at is not None and now - state.next_poll_at > timedelta(days=1)
+
+
+def _feed(state: FeedState) -> Finding:
+    name = f"feed {state.feed.id} {state.feed.title or state.feed.query}"
+    if state.error is None and state.health == "quiet":
+        return Finding("warning", name, "has brought nothing for much longer than it used to")
+    if state.error is None:
+        return Finding("warning", name, "was due more than a day ago; is `listener up` or `listener poll` running?")
+    again = "waits for you" if state.next_poll_at is None else f"next try {state.next_poll_at:%Y-%m-%d %H:%M} UTC"
+    return Finding("warning", name, f"{state.error} ({again}, failed {state.failures} times)")
+
+
+def _disk(path: Path) -> Finding:
+    reason = full_disk(path)
+    return Finding("error", "disk", reason) if reason else Finding("ok", "disk", "room enough")
+
+
+def full_disk(path: Path) -> str | None:
+    """Say that the store's disk is nearly full, below which polling stops (R15); None: there is room."""
+    usage = shutil.disk_usage(path.parent)
+    if usage.free >= limits.FREE_BYTES and usage.free >= usage.total / 20:
+        return None
+    return f"the disk of {path} is nearly full ({usage.free // 1_000_000} MB left); make room, polling then goes on"
+
+
+def _guard(patient: Patient) -> Iterator[Finding]:
+    patient.http().check()
+    yield Finding("ok", "network guard", "private addresses are refused at the connection")

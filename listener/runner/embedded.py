@@ -1,0 +1,59 @@
+"""One process, one SQLite file: APScheduler calls each periodic verb.
+
+The scheduler only ticks: what is due is a query over the store, so nothing is lost with the process (no job store).
+"""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+log = logging.getLogger(__name__)
+
+PERIODS_S: Final[Mapping[str, float]] = {"poll_due": 5, "brief": 60, "maintain": 3_600}
+"""Verb to the seconds between two calls of it."""
+
+
+@contextmanager
+def stopping(stop: threading.Event) -> Iterator[None]:
+    """Let SIGTERM and SIGINT set `stop` instead of ending the process: the page being read is finished first."""
+
+    def set_stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 the signal module's shape
+        stop.set()
+
+    previous = {number: signal.signal(number, set_stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def run(verbs: Mapping[str, Callable[[], None]], stop: threading.Event) -> None:
+    """Call each verb at its period until `stop` is set; return once the running ones are done.
+
+    A verb never runs beside itself; calls it missed while it ran become one.
+    """
+    scheduler = BackgroundScheduler(timezone="UTC")
+    for name, verb in verbs.items():
+        scheduler.add_job(
+            verb,
+            IntervalTrigger(seconds=PERIODS_S[name], timezone="UTC"),
+            id=name,
+            name=name,
+            misfire_grace_time=None,
+            coalesce=True,
+            max_instances=1,
+        )
+    scheduler.start()
+    try:
+        stop.wait()
+        log.info("stopping: the pages being read are finished first")
+    finally:
+        scheduler.shutdown(wait=True)
