@@ -47,7 +47,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base_url: str | None = None
-    """Another server that speaks the same API (a test, a mirror, a company's own); None: the platform's."""
+    """Another server that speaks the same API (a test, a mirror, a company's own); without it, the platform's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +142,17 @@ class HttpConnector(Connector):
         return self.http.send(self.request(feed, cursor))
 
 
+def names() -> list[str]:
+    """List the installed connectors by name, without importing any."""
+    return sorted({point.name for point in entry_points(group=GROUP)})
+
+
 def connectors() -> dict[str, type[Connector]]:
     """Find every installed connector: name to class, in the order of the names.
 
     Loading imports the connector's module; the client library behind it is the module's own matter.
     """
-    return {point.name: point.load() for point in sorted(entry_points(group=GROUP), key=lambda p: p.name)}
+    return {name: load(name) for name in names()}
 
 
 def load(name: str) -> type[Connector]:
@@ -155,8 +160,7 @@ def load(name: str) -> type[Connector]:
     for point in entry_points(group=GROUP, name=name):
         found: type[Connector] = point.load()
         return found
-    known = ", ".join(sorted(point.name for point in entry_points(group=GROUP)))
-    raise ConfigError(f"no connector is called {name!r}; there are: {known}")
+    raise ConfigError(f"no connector is called {name!r}; there are: {', '.join(names())}")
 
 
 def read(connector: Connector, answer: Answer, feed: Feed, cursor: str | None) -> Page:

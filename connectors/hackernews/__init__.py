@@ -21,7 +21,11 @@ ITEM_SLOT_S: Final = 0.05
 
 
 class HackerNews(Connector):
-    """Read lists, searches, authors and threads of Hacker News."""
+    """Read lists, searches, users and threads of Hacker News.
+
+    Queries: `top`, `new`, `ask`, `show`, `jobs`; `stories:WORDS`, `comments:WORDS`, `search:WORDS` (both), where a word
+    stands for all that begin with it, `"a phrase"` is exact and `-word` must be absent; `user:NAME`; `thread:NUMBER`.
+    """
 
     name = "hackernews"
     traits = Traits(
@@ -29,7 +33,7 @@ class HackerNews(Connector):
         interval_s=900.0,
         limit=(
             "Firebase: none stated (github.com/HackerNews/API, read 2026-11-23); "
-            "Algolia: 10,000 requests an hour and address (hn.algolia.com/api, read 2026-11-23)"
+            "Algolia: 10,000 requests an hour and address (the source of its API page, read 2026-11-23)"
         ),
         examples=(
             "hn:ask",
@@ -39,8 +43,8 @@ class HackerNews(Connector):
         ),
         policies={
             "hackernews": Policy(
-                note="A public interface without terms of its own; deleted and killed posts are taken out when we see "
-                "them go (github.com/HackerNews/API, read 2026-11-23)."
+                note="No terms are stated with the public interface (github.com/HackerNews/API, read 2026-11-23); "
+                "deleted and killed posts are taken out when we see that they are gone."
             )
         },
     )

@@ -54,7 +54,11 @@ class Settings(connector.Settings):
 
 
 class StackExchange(HttpConnector):
-    """Read questions of Stack Exchange sites."""
+    """Read questions of Stack Exchange sites.
+
+    Queries: `SITE/tag;tag` (all of the tags), `SITE` (all questions), `SITE/unanswered/tag;tag`, and
+    `SITE/search/words [tag]`, where SITE is a host such as `stackoverflow.com` or `dba.stackexchange.com`.
+    """
 
     name = PLATFORM
     settings_model = Settings
@@ -76,7 +80,7 @@ class StackExchange(HttpConnector):
             PLATFORM: Policy(
                 attribution="Name the author, link the question and the author's profile, and name the licence.",
                 note="Content is CC BY-SA; each question names its version "
-                "(stackoverflow.com/help/licensing, read 2026-11-23).",
+                "(api.stackexchange.com/docs/types/question, field content_license, read 2026-11-23).",
             )
         },
     )

@@ -1,0 +1,34 @@
+"""The reference pages say what the program does, and what they promise can be pasted is taken."""
+
+import pytest
+
+from docs import generate
+from listener.connector import connectors
+
+
+@pytest.mark.parametrize("name", generate.pages())
+def test_a_generated_page_is_what_the_program_says_of_itself(name):
+    assert (generate.FOLDER / name).read_text() == generate.pages()[name], "run `make docs` and look at the difference"
+
+
+@pytest.mark.parametrize(
+    ("name", "example"), [(name, example) for name, kind in connectors().items() for example in kind.traits.examples]
+)
+def test_what_a_connector_says_may_be_pasted_becomes_its_feed(name, example):
+    kind = connectors()[name]
+    found = kind(kind.settings_model(), None).feed_for(example)
+    assert found is not None
+    assert (found.connector, found.id) == (name, 0)
+
+
+def test_every_connector_and_each_of_its_settings_is_in_the_table():
+    page = generate.pages()["connectors.md"]
+    for name, kind in connectors().items():
+        section = page.split(f"\n## {name}\n")[1].split("\n## ")[0]
+        assert [setting for setting in kind.settings_model.model_fields if f"| `{setting}` |" not in section] == []
+        assert f"[`{name}`](#{name})" in page
+
+
+def test_every_connector_has_its_section_in_the_example_configuration():
+    example = (generate.FOLDER.parent / "config.example.toml").read_text()
+    assert [name for name in connectors() if f"[connectors.{name}]" not in example] == []
