@@ -53,11 +53,10 @@ def ending(briefing: Briefing) -> list[str]:
     """Say that this is all, what was left out and why, who could not be heard; or what to do when nothing came."""
     out = []
     if not briefing.seen:
-        out.append("Nothing came in. Ask your feeds: listener poll. See them: listener feeds list. Add one:")
-        out[-1] += " listener feeds add ADDRESS"
+        out += ["Nothing came in.", "Ask your feeds: listener poll", "Add one: listener feeds add ADDRESS"]
     elif not _items(briefing):
         out.append(f"{_count(briefing.seen, 'post')} came in, none of them a story, a lead or a question.")
-        out[-1] += " See them all: listener posts"
+        out.append("See them all: listener posts")
     else:
         out.append(f"That is all: {_count(briefing.words, 'word')} from {_count(briefing.seen, 'post')}.")
         if briefing.left_out:

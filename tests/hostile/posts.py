@@ -151,7 +151,8 @@ TIMES: tuple[Any, ...] = (
 
 def lists(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Give a field of several values what it may hold, and what it should not."""
-    return (values, list(values), values * 40, values[0], None, "text", 5, {"a": values[0]}, iter(()))
+    many = tuple(f"https://example.test/{number}" for number in range(500))
+    return (values, list(values), many + values, values[0], None, "text", 5, {"a": values[0]}, iter(()))
 
 
 def posts() -> list[Post]:
