@@ -101,9 +101,15 @@ class Rss(HttpConnector):
             raise BadPayload("the answer is empty; a feed without entries would still say that it is a feed")
         before = _cursor(feed, cursor)
         url = _public(answer.url)
-        args = {"task": "read", "url": url, "type": answer.headers.get("content-type"), "known": list(before.items)}
-        found = reading.unpack(self._box.run(answer.body, args, key=feed.id or feed.query))
         preset = presets.preset_of(feed.platform, feed.query, url)
+        args = {
+            "task": "read",
+            "url": url,
+            "type": answer.headers.get("content-type"),
+            "known": list(before.items),
+            "is_plain": bool(preset and preset.is_plain),
+        }
+        found = reading.unpack(self._box.run(answer.body, args, key=feed.id or feed.query))
         context = Context(feed, preset, urlsplit(url).netloc.lower(), found.title, found.home)
         after = replace(_validated(before, answer), body=_hash(answer.body)).met(_moved_to(answer, feed))
         return page(found, context, before, after, answer.headers)

@@ -8,6 +8,7 @@ import calendar
 import io
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import feedparser
@@ -32,20 +33,30 @@ Found = Mapping[str, Any]
 """feedparser's dictionary: an element of the feed can put anything under any key, so nothing is taken on trust."""
 
 
-def read(body: bytes, url: str, content_type: str | None, known: set[str]) -> Reading:
-    """Read a feed document that came from `url`; items whose hash is `known` are listed but not read.
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a document came from, and as what."""
+
+    url: str
+    content_type: str | None = None
+    is_plain: bool = False
+    """Texts are plain although the feed does not say so."""
+
+
+def read(body: bytes, origin: Origin, known: set[str]) -> Reading:
+    """Read a feed document; items whose hash is `known` are listed but not read.
 
     A document that cannot be cut at its items is read whole, by feedparser's forgiving parser if need be.
     """
-    headers = {"content-type": content_type} if content_type else {}
+    headers = _headers(origin.content_type)
     info: dict[str, Any] = {}
     data = encodings.convert_to_utf8(headers, body, info)
     found = cut(data) if info.get("encoding") else None
-    reading = _read_cut(found, url, known) if found else None
-    return reading or _read_whole(body, headers, url, known)
+    reading = _read_cut(found, origin, known) if found else None
+    return reading or _read_whole(body, origin, known)
 
 
-def _read_cut(found: Cut, url: str, known: set[str]) -> Reading | None:
+def _read_cut(found: Cut, origin: Origin, known: set[str]) -> Reading | None:
     hashes = found.hashes()
     numbers = plain.window(list(range(len(hashes))), lambda number: _time_of_item(found, number))
     fresh = [number for number in numbers if hashes[number] not in known]
@@ -60,12 +71,12 @@ def _read_cut(found: Cut, url: str, known: set[str]) -> Reading | None:
         return None
     named = [(hashes[number], entry) for number, entry in zip(fresh, entries, strict=True)]
     items = tuple(hashes[number] for number in numbers)
-    return _reading(document, named, url, items, len(hashes) - len(items), found.deleted, tuple(broken))
+    return _reading(document, named, origin, items, len(hashes) - len(items), found.deleted, tuple(broken))
 
 
-def _read_whole(body: bytes, headers: dict[str, str], url: str, known: set[str]) -> Reading:
+def _read_whole(body: bytes, origin: Origin, known: set[str]) -> Reading:
     try:
-        document = _parse(body, headers.get("content-type"))
+        document = _parse(body, origin.content_type)
     except BREAKS as error:
         raise BadPayload(f"the feed is damaged: feedparser gave up ({type(error).__name__})") from error
     entries = plain.window(document["entries"], _published_s)
@@ -74,11 +85,11 @@ def _read_whole(body: bytes, headers: dict[str, str], url: str, known: set[str])
     named = [(short_hash(repr(entry).encode("utf-8", "surrogatepass")), entry) for entry in entries]
     fresh = [(name, entry) for name, entry in named if name not in known]
     left_out = len(document["entries"]) - len(entries)
-    return _reading(document, fresh, url, tuple(name for name, _ in named), left_out)
+    return _reading(document, fresh, origin, tuple(name for name, _ in named), left_out)
 
 
 def _parse(data: bytes, content_type: str | None) -> Any:  # Any: feedparser has no types
-    headers = {"content-type": content_type} if content_type else {}
+    headers = _headers(content_type)
     return feedparser.parse(
         io.BytesIO(data), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
     )
@@ -113,7 +124,7 @@ def _no_feed(body: bytes) -> str:
 def _reading(
     document: Any,  # feedparser has no types
     named: list[tuple[str, Found]],
-    url: str,
+    origin: Origin,
     items: tuple[str, ...],
     left_out: int,
     deleted: tuple[str, ...] = (),
@@ -123,24 +134,25 @@ def _reading(
     is_atom = str(document["version"]).startswith("atom")
     return Reading(
         title=_title(feed),
-        home=plain.url(url, feed.get("link")),
+        home=plain.url(origin.url, feed.get("link")),
         lang=plain.lang(feed.get("language")),
         wait_s=_wait_s(feed),
         items=items,
         left_out=left_out,
         deleted=deleted,
         broken=broken,
-        entries=tuple(_entry(entry, name, url, feed, is_atom) for name, entry in named),
+        entries=tuple(_entry(entry, name, origin, feed, is_atom) for name, entry in named),
     )
 
 
-def _entry(entry: Found, name: str, url: str, feed: Found, is_atom: bool) -> Entry:
+def _entry(entry: Found, name: str, origin: Origin, feed: Found, is_atom: bool) -> Entry:
+    url = origin.url
     link = plain.url(url, entry.get("feedburner_origlink")) or plain.url(url, entry.get("link"))
     source, alt = _source(entry, is_atom)
     base = urls.join(url, _text(source.get("base")) or "") or url
     value = _text(source.get("value"))[: plain.HTML_CHARACTERS]
-    is_plain = source.get("type") == "text/plain"
-    text, links = (value.strip(), ()) if is_plain else plain.body(value, base)
+    is_plain = origin.is_plain or source.get("type") == "text/plain"
+    text, links = plain.text(value) if is_plain else plain.body(value, base)
     author, author_url = _author(entry) or (_author(feed) if is_atom else None) or (None, None)  # RFC 4287, 4.2.1
     reply_to, replies = _thread(entry)
     return Entry(
@@ -155,7 +167,7 @@ def _entry(entry: Found, name: str, url: str, feed: Found, is_atom: bool) -> Ent
         updated_s=_seconds(_own(entry, "updated_parsed")),
         author=author,
         author_url=plain.url(url, author_url),
-        rights=plain.line(_license(entry)) or plain.line(entry.get("rights")) or plain.line(feed.get("rights")),
+        rights=_rights(entry) or _rights(feed),
         reply_to=reply_to,
         replies=replies,
         likes=plain.number(_dict(entry.get("media_starrating")).get("count")),
@@ -163,6 +175,10 @@ def _entry(entry: Found, name: str, url: str, feed: Found, is_atom: bool) -> Ent
         tags=plain.lines(tag.get("term") for tag in _dicts(entry.get("tags"))),
         media=_media(entry, url, alt),
     )
+
+
+def _headers(content_type: str | None) -> dict[str, str]:
+    return {"content-type": content_type} if content_type else {}
 
 
 def _title(holder: Found) -> str | None:
@@ -187,13 +203,9 @@ def _source(entry: Found, is_atom: bool) -> tuple[Found, str | None]:
 
 
 def _author(holder: Found) -> tuple[str, str | None] | None:
-    detail = _dict(holder.get("author_detail"))
-    name = plain.line(detail.get("name")) or plain.line(holder.get("author"))
-    if name is None:
-        return None
-    # A bare mail address is no name to show: what stands before the @ is.
-    shown = name.partition("@")[0] if name == detail.get("email") else name
-    return (shown or name, _text(detail.get("href")) or None)
+    # feedparser's own parting of names from mail addresses knows no ending of more than four letters.
+    name = plain.author(holder.get("author"))
+    return (name, _text(_dict(holder.get("author_detail")).get("href")) or None) if name else None
 
 
 def _thread(entry: Found) -> tuple[str | None, int | None]:
@@ -207,11 +219,11 @@ def _thread(entry: Found) -> tuple[str | None, int | None]:
     return reply_to, replies
 
 
-def _license(entry: Found) -> str | None:
-    for link in _dicts(entry.get("links")):
+def _rights(holder: Found) -> str | None:
+    for link in _dicts(holder.get("links")):
         if link.get("rel") == "license":
-            return _text(link.get("href"))
-    return None
+            return plain.line(link.get("href"))
+    return plain.line(holder.get("rights"))
 
 
 def _media(entry: Found, url: str, alt: str | None) -> tuple[tuple[str, str | None, str | None, float | None], ...]:

@@ -78,7 +78,7 @@ def _is_unicode(body: bytes) -> bool:
 def _entry(item: Object, name: str, url: str, lang: str | None, author: tuple[str | None, str | None]) -> Entry:
     link = plain.url(url, item.get("url"))
     html = _text(item.get("content_html"))
-    text, links = plain.body(html, url) if html else (_text(item.get("content_text")) or "", ())
+    text, links = plain.body(html, url) if html else plain.text(_text(item.get("content_text")) or "")
     external = plain.url(url, item.get("external_url"))
     own = _author(item)
     return Entry(

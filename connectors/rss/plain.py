@@ -13,6 +13,14 @@ HTML_CHARACTERS: Final = 4 * limits.TEXT_BYTES
 LINE_CHARACTERS: Final = 2_000
 
 _LANG: Final = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,3}")
+_ADDRESS: Final = re.compile(r"\bhttps?://[^\s<>\"]+")
+_CLOSING: Final = ".,;:!?)]}'\u2026\u201d\u2019"
+_MAIL: Final = (
+    re.compile(r"[^\s@]+@[^\s@()]+\s*\((.+)\)"),
+    re.compile(r"([^<(@]+)[<(]\s*[^\s@<>()]+@[^\s@<>()]+\s*[>)]"),
+    re.compile(r"(?:mailto:)?([^\s@]+)@[^\s@]+"),
+)
+"""How feeds write mail addresses: after RSS, after mail, alone."""
 
 Item = TypeVar("Item")
 
@@ -38,6 +46,17 @@ def title(value: object, is_html: bool) -> str | None:
     return line(html.to_text(value) if is_html else entities.unescape(value))
 
 
+def author(value: object) -> str | None:
+    """Read a name; of a bare mail address, what stands before the @, for addresses are not ours to show."""
+    name = line(value)
+    if name is None or "@" not in name:
+        return name
+    for pattern in _MAIL:
+        if match := pattern.fullmatch(name):
+            return line(match[1]) or name
+    return name
+
+
 def url(base: str, value: object) -> str | None:
     """Resolve an address; None: none, or none that is safe to show."""
     return urls.join(base, value) if isinstance(value, str) and value.strip() else None
@@ -47,6 +66,13 @@ def body(source: str, base: str) -> tuple[str, tuple[str, ...]]:
     """Read HTML as text and its links."""
     source = source[:HTML_CHARACTERS]
     return html.to_text(source), html.links(source, base)
+
+
+def text(source: str) -> tuple[str, tuple[str, ...]]:
+    """Read plain text and the addresses that stand in it."""
+    source = source[:HTML_CHARACTERS].strip()
+    found = (urls.safe(address.rstrip(_CLOSING)) for address in _ADDRESS.findall(source))
+    return source, others(found, None)
 
 
 def others(found: Iterable[str | None], own: str | None) -> tuple[str, ...]:

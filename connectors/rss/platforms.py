@@ -35,6 +35,7 @@ PLATFORMS: Final = (
         ),
         native_id=(("guid", r"yt:video:[\w-]{11}", r"\g<0>"),),
         account=(("author_url", r"https?://www\.youtube\.com/channel/(UC[\w-]{22})", r"\1"),),
+        is_plain=True,
     ),
     Preset(
         "medium",
@@ -99,6 +100,7 @@ PLATFORMS: Final = (
         account=(("author", r"[\w-]+", r"\g<0>"),),
         handle=(("author", r"[\w-]+", r"\g<0>"),),
         community=(("link", r"https://github\.com/([\w.-]+/[\w.-]+)/.*", r"\1"),),
+        own_links=r"https://avatars\d*\.githubusercontent\.com/.*",
     ),
     Preset(
         "google_alerts",
@@ -127,6 +129,7 @@ PLATFORMS: Final = (
         url=(("comments", r"https://news\.ycombinator\.com/item\?id=\d+", r"\g<0>"),),
         noise=r"Comments",
         slot_s=2.0,
+        thread=(("comments", r"https://news\.ycombinator\.com/item\?id=(\d+)", r"\1"),),
     ),
     Preset(
         "stackexchange",
@@ -139,6 +142,9 @@ PLATFORMS: Final = (
         ),
         native_id=(("guid", r"https?://{host}/(?:q|a|questions)/(\d+)(?:/.*)?", r"{name}/\1"),),
         account=(("author_url", r"https?://{host}/users/(\d+)(?:/.*)?", r"{name}/\1"),),
+        thread=(("guid", r"https?://{host}/(?:q|questions)/(\d+)(?:/.*)?", r"{name}/\1"),),
+        community=(("feed", r".+", r"{name}"),),
+        updates_are_edits=False,
     ),
     Preset(
         "bluesky",
@@ -147,6 +153,7 @@ PLATFORMS: Final = (
         native_id=(("guid", r"at://did:[\w:.%-]+/app\.bsky\.feed\.post/\w+", r"\g<0>"),),
         account=(("guid", r"at://(did:[\w:.%-]+)/.*", r"\1"),),
         handle=(("link", r"https://bsky\.app/profile/([\w.-]+)/post/.*", r"\1"),),
+        is_plain=True,
     ),
     Preset(
         "reddit",

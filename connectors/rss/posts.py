@@ -1,11 +1,12 @@
 """From entries to posts: who said it, what it is called for ever, what it points at. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from connectors.rss import plain
 from connectors.rss.cursor import Key, key_hash
@@ -19,7 +20,6 @@ EDIT_S: Final = 60
 NAME_BYTES: Final = 900
 """Longer guids are hashed, so that cutting cannot make two of them one."""
 NOISE_CHARACTERS: Final = 400
-PLAIN_RULES: Final = urls.LinkRules(tracking_prefixes=("utm_",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,9 @@ def post(entry: Entry, context: Context, shared: frozenset[str]) -> Post:
     fields, preset, host = context.fields(entry), context.preset or _NONE, context.host
     name = native_id(entry, context, shared)
     url = apply(preset.url, fields, host) or _unwrapped(entry.link, preset)
-    published_at, edited_at = _when(entry.published_s), _edited(entry)
+    own = compiled(preset.own_links, host)  # an empty pattern matches no address
+    whom = compiled(preset.mention[0], host)
+    mentions = (match.expand(preset.mention[1]) for link in entry.links if (match := whom.fullmatch(link)))
     return Post(
         platform=context.feed.platform,
         native_id=name,
@@ -82,15 +84,16 @@ def post(entry: Entry, context: Context, shared: frozenset[str]) -> Post:
         account=_account(entry, context),
         kind=_kind(entry, name, preset, host),
         title=entry.title,
-        text=_without_noise(entry.text, preset, host),
+        text=_without_noise(entry.text, preset),
         lang=entry.lang,
-        published_at=published_at,
-        edited_at=edited_at,
+        published_at=_when(entry.published_s),
+        edited_at=_edited(entry) if preset.updates_are_edits else None,
         in_reply_to=named(entry.reply_to, context) if entry.reply_to else None,
         thread=apply(preset.thread, fields, host),
-        links=_links(entry, url, preset, host),
+        mentions=plain.lines(mentions),
+        links=_links(entry, url, preset, own),
         tags=entry.tags,
-        media=entry.all_media(),
+        media=tuple(media for media in entry.all_media() if not own.fullmatch(media.url)),
         community=apply(preset.community, fields, host),
         counts=Counts(entry.replies, entry.likes) if (entry.replies, entry.likes) != (None, None) else None,
         instance=host if context.preset and not preset.hosts else None,
@@ -106,10 +109,17 @@ def _platform_id(entry: Entry, context: Context) -> str | None:
 
 
 def _name(entry: Entry) -> str:
-    name = entry.guid or (urls.canonical(entry.link, PLAIN_RULES) if entry.link else None)
+    name = entry.guid or (_stable(entry.link) if entry.link else None)
     if name is None:
         return "text:" + _hash(f"{entry.title}\n{entry.text}")
     return name if len(name) <= NAME_BYTES and len(_bytes(name)) <= NAME_BYTES else f"hash:{_hash(name)}"
+
+
+def _stable(link: str) -> str:
+    # Not urls.canonical: what is learned there about links must not give old posts new names.
+    parts = urlsplit(link)
+    query = "&".join(pair for pair in parts.query.split("&") if not pair.startswith("utm_"))
+    return urlunsplit(parts._replace(scheme="https", query=query))
 
 
 def _account(entry: Entry, context: Context) -> Account | None:
@@ -120,12 +130,15 @@ def _account(entry: Entry, context: Context) -> Account | None:
         return Account(platform, native, handle, _shown(entry.author, handle), entry.author_url)
     if entry.author:
         return Account(platform, f"{number}/{entry.author}", None, entry.author, entry.author_url)
+    if preset and (handle := apply(preset.handle, fields, context.host)):
+        return Account(platform, f"{number}/{handle}", handle)
     return None if preset else Account(platform, str(number), None, context.title, context.home)
 
 
 def _shown(author: str | None, handle: str | None) -> str | None:
-    is_name = author and "://" not in author and author.lstrip("/@") != (handle or "").lstrip("/@")
-    return author if is_name else None
+    """Give the name without the handle that may stand before it, or in its place."""
+    name = (author or "").lstrip("/@").removeprefix((handle or "").lstrip("/@")).strip()
+    return name if name and "://" not in name else None
 
 
 def _kind(entry: Entry, name: str, preset: Preset, host: str) -> Kind:
@@ -133,11 +146,8 @@ def _kind(entry: Entry, name: str, preset: Preset, host: str) -> Kind:
     return "reply" if is_reply else "post"
 
 
-def _links(entry: Entry, url: str | None, preset: Preset, host: str) -> tuple[str, ...]:
-    found = plain.others((entry.link, *entry.links), url)
-    if preset.own_links:
-        own = compiled(preset.own_links, host)
-        found = tuple(link for link in found if not own.fullmatch(link))
+def _links(entry: Entry, url: str | None, preset: Preset, own: re.Pattern[str]) -> tuple[str, ...]:
+    found = (link for link in plain.others((entry.link, *entry.links), url) if not own.fullmatch(link))
     unwrapped = (_unwrapped(link, preset) for link in found)
     return plain.others(unwrapped, url)
 
@@ -150,10 +160,12 @@ def _unwrapped(link: str | None, preset: Preset) -> str | None:
     return (urls.safe(inside[0]) if inside else None) or link
 
 
-def _without_noise(text: str, preset: Preset, host: str) -> str:
+def _without_noise(text: str, preset: Preset) -> str:
+    if preset.preamble and (preamble := compiled(preset.preamble, "").match(text)):
+        text = text[preamble.end() :]
     if not preset.noise:
         return text
-    noise = compiled(rf"(?:{preset.noise})\s*\Z", host).search(text, max(0, len(text) - NOISE_CHARACTERS))
+    noise = compiled(rf"(?:{preset.noise})\s*\Z", "").search(text, max(0, len(text) - NOISE_CHARACTERS))
     return text[: noise.start()].rstrip() if noise else text
 
 

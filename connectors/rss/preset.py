@@ -26,10 +26,18 @@ class Preset:
     account: tuple[Rule, ...] = ()
     handle: tuple[Rule, ...] = ()
     community: tuple[Rule, ...] = ()
+    preamble: str = ""
+    """What the platform puts before every text."""
     noise: str = ""
-    """What the platform adds at the end of every text."""
+    """What it adds at the end."""
     own_links: str = ""
-    """Links that belong to the platform's frame, not to the post."""
+    """Links and pictures that belong to the platform's frame, not to the post."""
+    mention: tuple[str, str] = ("", "")
+    """A link that mentions somebody, and whom."""
+    is_plain: bool = False
+    """Texts are plain although the feed does not say so."""
+    updates_are_edits: bool = True
+    """False: the platform calls any activity an update."""
     replies: str = ""
     """Pattern of the native ids of replies."""
     thread: tuple[Rule, ...] = ()

@@ -22,7 +22,11 @@ SERVERS: Final = (
         url=(("guid", r"https://{host}/(?:post|comment)/\d+", r"\g<0>"),),
         account=(("author", r"https://{host}/u/\w+", r"\g<0>"),),
         handle=(("author", r"https://([\w.:-]+)/u/(\w+)", r"@\2@\1"),),
-        community=(("feed", r"https://{host}/feeds/c/([\w@.-]+)\.xml.*", r"!\1"),),
+        community=(
+            ("feed", r"https://{host}/feeds/c/(\w+)\.xml.*", r"!\1@{name}"),
+            ("feed", r"https://{host}/feeds/c/(\w+@[\w.-]+)\.xml.*", r"!\1"),
+        ),
+        preamble=r"submitted by \S+ to \S+\s+-?\d+ points \| \d+ comments(?:\s+https?://\S+)?\s*",
         own_links=r"https://{host}/(?:c|u|post|comment)/[\w@.]+",
     ),
     Preset(
@@ -54,5 +58,7 @@ SERVERS: Final = (
         native_id=(("link", r"https://{host}/@(\w+)/(\d+)", r"https://{name}/users/\1/statuses/\2"),),
         account=(("link", r"https://{host}/@(\w+)/\d+", r"https://{name}/users/\1"),),
         handle=(("link", r"https://([\w.:-]+)/@(\w+)/\d+", r"@\2@\1"),),
+        own_links=r"https://[\w.:-]+/(?:tags/[^/]+|@\w+(?:@[\w.-]+)?)",
+        mention=(r"https://([\w.:-]+)/@(\w+)", r"@\2@\1"),
     ),
 )
