@@ -130,7 +130,7 @@ class _Transfer:
 
     def late(self, now: float) -> bool:
         """Read the clocks; True: one of them has run out."""
-        connected = self.easy.getinfo(pycurl.PRETRANSFER_TIME) > 0
+        connected = self.easy.getinfo(pycurl.PRETRANSFER_TIME_T) > 0
         self.broken = self.broken or self.tally.too_late(now, connected, len(self.lines))
         return self.broken is not None
 
@@ -140,7 +140,7 @@ class _Transfer:
         `code` and `text` are libcurl's own, 0 for success; `now` by the loop's clock.
         """
         hop, allowed = self.hop, self._setup.limits
-        self.tally.wire = int(self.easy.getinfo(pycurl.SIZE_DOWNLOAD))
+        self.tally.wire = self.easy.getinfo(pycurl.SIZE_DOWNLOAD_T)
         broken = self.broken or self.tally.too_much()
         if broken is not None:
             return broken
@@ -164,6 +164,8 @@ class _Transfer:
         if hop.method == "HEAD":
             self.easy.setopt(pycurl.NOBODY, 1)
         self.easy.setopt(pycurl.CUSTOMREQUEST, hop.method)
+        # On a kept connection that died meanwhile libcurl asks again by itself; only a GET may be asked twice.
+        self.easy.setopt(pycurl.FRESH_CONNECT, 1)
 
     def _set_addresses(self, addresses: Sequence[str]) -> None:
         if addresses:
@@ -405,7 +407,7 @@ class Client:
             canary.setblocking(False)
             port = canary.getsockname()[1]
             probe = Client(NetworkRules(ports=(port,)), limits=replace(self._setup.limits, connect_s=1.0, read_s=1.0))
-            with contextlib.closing(probe), contextlib.suppress(Refused):
+            with contextlib.closing(probe), contextlib.suppress(ConnectorError):
                 probe.send(Request(f"http://127.0.0.1:{port}/"))
             with contextlib.suppress(BlockingIOError):
                 canary.accept()[0].close()

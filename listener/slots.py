@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 _KEPT_HOSTS: Final = 4_096
-"""Hosts remembered before idle ones are forgotten."""
+"""Hosts remembered before the first idle ones are forgotten."""
 
 Item = TypeVar("Item")
 
@@ -29,6 +29,8 @@ class Slots:
         self._in_all = in_all
         self._per_host = per_host
         self._hosts: dict[str, _Host] = {}
+        self._most_hosts = _KEPT_HOSTS
+        self._widest_s = 0.0
         self.running = 0
 
     @property
@@ -51,24 +53,20 @@ class Slots:
             return wait_s
         known.running += 1
         known.started_at, known.gap_s = now, gap_s
+        self._widest_s = max(self._widest_s, gap_s)
         self.running += 1
         return 0.0
 
     def end(self, host: str) -> None:
         """Give back what `take` took, once for each."""
-        known = self._hosts[host]
-        known.running -= 1
+        self._hosts[host].running -= 1
         self.running -= 1
-        if known.running == 0 and known.gap_s == 0:
-            del self._hosts[host]
 
     def _remember(self, host: str, now: float) -> _Host:
-        if len(self._hosts) >= _KEPT_HOSTS:
-            self._hosts = {
-                name: known
-                for name, known in self._hosts.items()
-                if known.running or known.started_at + known.gap_s > now
-            }
+        if len(self._hosts) >= self._most_hosts:
+            since = now - self._widest_s
+            self._hosts = {name: h for name, h in self._hosts.items() if h.running or h.started_at > since}
+            self._most_hosts = max(_KEPT_HOSTS, 2 * len(self._hosts))
         return self._hosts.setdefault(host, _Host())
 
 
