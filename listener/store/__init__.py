@@ -130,6 +130,9 @@ class Store(Protocol):
     def release(self, feed_ids: Sequence[int], owner: str) -> None:
         """Give back leases without a result (a clean stop)."""
 
+    def leases(self, now: datetime) -> dict[str, list[int]]:
+        """List the leases that hold at `now`: owner to feed numbers."""
+
     def known(self, keys: Sequence[Key]) -> dict[Key, int]:
         """Find the digest of each post that is here, deleted ones too (digest 0). O(n log posts)."""
 

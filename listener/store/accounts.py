@@ -30,9 +30,9 @@ def save(connection: Connection, accounts: Iterable[Account | None], numbers: Ma
     found = _find(connection, latest, numbers)
     changed: list[Row] = []
     for name, (number, was) in found.items():
-        now = tuple(old if new is None else new for new, old in zip(_values(latest[name]), was, strict=True))
-        if now != was:
-            changed.append((*now, number))
+        now = _values(latest[name])
+        if now != was and (merged := _merged(now, was)) != was:
+            changed.append((*merged, number))
     fresh = [name for name in latest if name not in found]
     first = take(connection, "account", len(fresh)) if fresh else 0
     ids = {name: first + place for place, name in enumerate(fresh)}
@@ -58,6 +58,10 @@ def _find(connection: Connection, names: Iterable[Name], numbers: Mapping[str, i
         for platform, native_ids in asked.items()
         for row in connection.execute(_FIND, (json.dumps(native_ids), numbers[platform]))
     }
+
+
+def _merged(now: Row, was: Row) -> Row:
+    return tuple(old if new is None else new for new, old in zip(now, was, strict=True))
 
 
 def _values(account: Account) -> Row:

@@ -41,6 +41,7 @@ def connect(path: Path, *, cache_kb: int = READER_CACHE_KB, busy_s: float = BUSY
             connection.execute(f"pragma {pragma}")
         connection.execute("pragma cell_size_check = on")
         connection.execute("pragma journal_size_limit = 67108864")
+        connection.execute("pragma wal_autocheckpoint = 4000")
     except BaseException:
         connection.close()
         raise
@@ -96,6 +97,8 @@ def translated(path: Path) -> Iterator[None]:
     """Turn what SQLite raises, and values it cannot hold, into StoreError."""
     try:
         yield
+    except sqlite3.ProgrammingError:
+        raise  # a fault of ours, not of the file
     except sqlite3.Error as error:
         if is_damage(error):
             raise StoreError(f"{path}: the file is damaged ({error}); {HINT}") from error

@@ -122,6 +122,15 @@ def claim(
     return sorted(found, key=lambda state: (state.next_poll_at or now, state.feed.id))
 
 
+def leases(connection: Connection, now: int) -> dict[str, list[int]]:
+    """Give who holds which feeds."""
+    found: dict[str, list[int]] = {}
+    sql = "select lease_owner, id from feeds where lease_owner is not null and lease_until > ?"
+    for owner, number in connection.execute(sql, (now,)):
+        found.setdefault(owner, []).append(number)
+    return found
+
+
 def release(connection: Connection, numbers: Sequence[int], owner: str) -> None:
     """End leases that `owner` still holds."""
     sql = "update feeds set lease_owner = null, lease_until = null where id = ? and lease_owner = ?"

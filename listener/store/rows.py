@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from listener.types import LABELS, Account, Arrival, Counts, Draft, Kind, Label, Media, Post, Scores, StoredPost
@@ -54,6 +55,13 @@ class Numbers(NamedTuple):
     raw: int | None
 
 
+_RARE: Final = {
+    "r": "in_reply_to", "t": "thread", "q": "refers_to", "m": "mentions", "l": "links", "g": "tags", "c": "community",
+    "i": "instance", "v": "visibility", "w": "warning", "s": "answered", "k": "licence",
+}  # fmt: skip
+"""Letter in the JSON object `more` to the post's field."""
+_LETTERS: Final = tuple(_RARE)
+_rare = attrgetter(*_RARE.values())
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
@@ -97,8 +105,7 @@ def scored(scores: Scores | None) -> list[int | None]:
     """Give the scores as integers in the order of LABELS; None: not scored."""
     if scores is None:
         return [None, None, None]
-    found = [scores.get(label) for label in LABELS]
-    return [None if score is None else round(score * SCALE) for score in found]
+    return [None if (score := scores.get(label)) is None else round(score * SCALE) for label in LABELS]
 
 
 def claimed(post: Post, sort_ms: int) -> int | None:
@@ -131,20 +138,15 @@ def edited(draft: Draft, number: int, sort_ms: int, about: Numbers, scores: Sequ
 
 def packed(post: Post) -> str | None:
     """Put what most posts lack into one JSON object with short names; None: nothing."""
-    more: dict[str, object] = {}
+    more = {
+        letter: value for letter, value in zip(_LETTERS, _rare(post), strict=True) if value is not None and value != ()
+    }
     if post.edited_at is not None:
         more["e"] = ms(post.edited_at)
     if post.counts is not None:
         more["n"] = (post.counts.replies, post.counts.likes, post.counts.reposts, post.counts.score)
     if post.media:
         more["a"] = [(m.url, m.mime, m.alt, m.duration_s) for m in post.media]
-    for letter, value in (
-        ("r", post.in_reply_to), ("t", post.thread), ("q", post.refers_to), ("m", post.mentions), ("l", post.links),
-        ("g", post.tags), ("c", post.community), ("i", post.instance), ("v", post.visibility), ("w", post.warning),
-        ("s", post.answered), ("k", post.licence),
-    ):  # fmt: skip
-        if value is not None and value != ():
-            more[letter] = value
     return _encode(more) if more else None
 
 
@@ -181,12 +183,9 @@ def _unpacked(more: str | None) -> dict[str, Any]:
     if more is None:
         return {}
     found = json.loads(more)
-    values: dict[str, Any] = {
-        "in_reply_to": found.get("r"), "thread": found.get("t"), "refers_to": found.get("q"),
-        "mentions": tuple(found.get("m", ())), "links": tuple(found.get("l", ())), "tags": tuple(found.get("g", ())),
-        "community": found.get("c"), "instance": found.get("i"), "visibility": found.get("v"),
-        "warning": found.get("w"), "answered": found.get("s"), "licence": found.get("k"),
-    }  # fmt: skip
+    values = {name: found[letter] for letter, name in _RARE.items() if letter in found}
+    for name in ("mentions", "links", "tags"):
+        values[name] = tuple(values.get(name, ()))
     if "e" in found:
         values["edited_at"] = moment(found["e"])
     if "n" in found:

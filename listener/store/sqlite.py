@@ -16,7 +16,7 @@ from listener.store import search as searching
 from listener.store.connections import HINT, Connections, connect, exclusive, sound, translated
 from listener.store.names import Names
 from listener.store.rows import DAY_MS, THUMB_DOWN, THUMB_UP, Row, moment, ms
-from listener.store.turns import Saving, compressed, find, texts
+from listener.store.turns import Saving, compressed, find, hashed, texts
 from listener.types import LABELS, Feed, FeedState, Label, Plan, Saved, StoredPost, Turn
 
 log = logging.getLogger(__name__)
@@ -116,11 +116,16 @@ class SqliteStore:
         with self._connections.writing(durable=False) as connection:
             feeds.release(connection, feed_ids, owner)
 
+    def leases(self, now: datetime) -> dict[str, list[int]]:
+        """List the leases that hold at `now`: owner to feed numbers."""
+        with self._connections.reading() as connection:
+            return feeds.leases(connection, ms(now))
+
     def known(self, keys: Sequence[Key]) -> dict[Key, int]:
         """Find the digest of each post that is here, deleted ones too (digest 0)."""
         numbers = self._names.known({platform for platform, _ in keys})
         with self._connections.reading() as connection:
-            return {key: post.digest for key, post in find(connection, keys, numbers).items()}
+            return {key: post.digest for key, post in find(connection, hashed(keys), numbers).items()}
 
     def save_page(self, turn: Turn) -> Saved:
         """Save one turn in one transaction; see the protocol.

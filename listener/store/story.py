@@ -4,6 +4,7 @@ Near-duplicates are found through four bands of 16 bits: two prints that differ 
 least one of them. Each band is looked up among its newest posts only, so that a post costs the same in any store.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from sqlite3 import Connection
 from typing import Final, NamedTuple
@@ -21,19 +22,17 @@ NEAR_BITS: Final = 3
 BUCKET: Final = 16
 """Newest posts of each band that are compared."""
 
-_BANDS: Final = 4
-_BAND_BITS: Final = 16
-_MASK: Final = (1 << _BAND_BITS) - 1
-
 _BY_LINK: Final = (
-    "select story from posts indexed by posts_link"
+    "select story, sort_at from posts indexed by posts_link"
     " where link_key = ? and sort_at between ? and ? order by sort_at desc limit 1"
 )
-_ARM: Final = f"select post from (select post from bands where band = ? order by post desc limit {BUCKET})"
 _BY_WORDS: Final = (
-    "select story, simhash, sort_at from posts"
-    f" where id in ({' union all '.join([_ARM] * _BANDS)}) and simhash is not null"
+    "select j.value, p.story, p.simhash, p.sort_at from json_each(?) j cross join posts p on p.id in"
+    f" (select post from bands where band = j.value order by post desc limit {BUCKET}) where p.simhash is not null"
 )
+
+Offer = tuple[int, int, int]
+"""Story, print and sort time of a post that another may be near to."""
 
 
 class Fresh(NamedTuple):
@@ -42,13 +41,20 @@ class Fresh(NamedTuple):
     id: int
     draft: Draft
     sort_at: int
+    key: int
+    bands: tuple[int, ...]
 
 
-def bands(simhash: int) -> tuple[int, ...]:
-    """Cut a print into the numbers that near-duplicates share at least one of: place and value of each band."""
-    return tuple(
-        place << _BAND_BITS | (simhash >> place * _BAND_BITS) & _MASK for place in range(_BANDS)
-    )  # a shift of a negative number keeps its bits
+def bands(simhash: int | None) -> tuple[int, ...]:
+    """Cut a print into the numbers that near-duplicates share one of: place and value of each band; None: no bands."""
+    if simhash is None:
+        return ()
+    return (
+        simhash & 0xFFFF,
+        0x1_0000 | simhash >> 16 & 0xFFFF,
+        0x2_0000 | simhash >> 32 & 0xFFFF,
+        0x3_0000 | simhash >> 48 & 0xFFFF,
+    )
 
 
 def stories(connection: Connection, fresh: Sequence[Fresh], known: Mapping[Key, int]) -> list[int]:
@@ -56,10 +62,10 @@ def stories(connection: Connection, fresh: Sequence[Fresh], known: Mapping[Key, 
 
     `known` are the stories of posts that reposts among them may repeat.
     """
-    page = _Offers(dict(known), {}, {})
+    page = _Offers(dict(known), {}, _near(connection, fresh), _shared(fresh))
     given = []
     for one in fresh:
-        found = [*_by_link(connection, one, page), *_by_words(connection, one, page)]
+        found = [*_by_link(connection, one, page), *_by_words(one, page)]
         repeated = repeats(one.draft)
         if repeated in page.stories:
             found.append(page.stories[repeated])
@@ -76,31 +82,29 @@ def repeats(draft: Draft) -> Key | None:
 
 
 def band_rows(fresh: Sequence[Fresh], now: int) -> list[tuple[int, int]]:
-    """Give the rows of `bands` for posts that a later one can still be near to in time."""
+    """Give the rows of `bands`, in their order, for posts that a later one can still be near to in time."""
     oldest = now - NEAR_DAYS * DAY_MS
-    return [
-        (band, one.id)
-        for one in fresh
-        if one.draft.simhash is not None and one.sort_at >= oldest
-        for band in bands(one.draft.simhash)
-    ]
+    return sorted((band, one.id) for one in fresh if one.sort_at >= oldest for band in one.bands)
 
 
 class _Offers(NamedTuple):
-    """What the posts of the same page, not yet in the file, offer to each other."""
+    """What the posts in the file, and those of the same page that are not there yet, offer to each other."""
 
     stories: dict[Key, int]
-    links: dict[int, list[tuple[int, int]]]
-    near: dict[int, list[tuple[int, int, int]]]
+    links: dict[int, tuple[int, int]]
+    near: dict[int, list[Offer]]
+    shared: set[int]
+    """Bands that several posts of the page have; the others cannot meet here."""
 
     def add(self, one: Fresh, story: int) -> None:
-        post, link, simhash = one.draft.post, one.draft.link_key, one.draft.simhash
+        post, draft = one.draft.post, one.draft
         self.stories[post.platform, post.native_id] = story
-        if link is not None:
-            self.links.setdefault(link, []).append((story, one.sort_at))
-        if simhash is not None:
-            for band in bands(simhash):
-                self.near.setdefault(band, []).append((story, simhash, one.sort_at))
+        if draft.link_key is not None:
+            self.links[draft.link_key] = (story, one.sort_at)
+        if draft.simhash is not None and not self.shared.isdisjoint(one.bands):
+            offer = (story, draft.simhash, one.sort_at)
+            for band in one.bands:
+                self.near.setdefault(band, []).append(offer)
 
 
 def _by_link(connection: Connection, one: Fresh, page: _Offers) -> list[int]:
@@ -109,23 +113,36 @@ def _by_link(connection: Connection, one: Fresh, page: _Offers) -> list[int]:
         return []
     reach = LINK_DAYS * DAY_MS
     found = connection.execute(_BY_LINK, (link, one.sort_at - reach, one.sort_at + reach)).fetchall()
-    return [row[0] for row in found] + [
-        story for story, sort_at in page.links.get(link, ()) if abs(sort_at - one.sort_at) <= reach
-    ]
+    if link in page.links:
+        found.append(page.links[link])
+    return [story for story, sort_at in found if abs(sort_at - one.sort_at) <= reach]
 
 
-def _by_words(connection: Connection, one: Fresh, page: _Offers) -> list[int]:
-    simhash = one.draft.simhash
-    if simhash is None:
-        return []
-    own = bands(simhash)
-    others = connection.execute(_BY_WORDS, own).fetchall()
-    for band in own:
-        others += page.near.get(band, ())[-BUCKET:]
+def _shared(fresh: Sequence[Fresh]) -> set[int]:
+    seen: set[int] = set()
+    shared: set[int] = set()
+    for one in fresh:
+        shared.update(seen.intersection(one.bands))
+        seen.update(one.bands)
+    return shared
+
+
+def _near(connection: Connection, fresh: Sequence[Fresh]) -> dict[int, list[Offer]]:
+    """Look up the bands of all posts at once."""
+    found: dict[int, list[Offer]] = {}
+    wanted = sorted({band for one in fresh for band in one.bands})
+    for band, *offer in connection.execute(_BY_WORDS, (json.dumps(wanted),)) if wanted else ():
+        found.setdefault(band, []).append(tuple(offer))
+    return found
+
+
+def _by_words(one: Fresh, page: _Offers) -> list[int]:
+    simhash, reach = one.draft.simhash or 0, NEAR_DAYS * DAY_MS
     return [
         story
-        for story, print_, sort_at in others
-        if abs(sort_at - one.sort_at) <= NEAR_DAYS * DAY_MS and differing_bits(print_, simhash) <= NEAR_BITS
+        for band in one.bands
+        for story, print_, sort_at in page.near.get(band, ())
+        if differing_bits(print_, simhash) <= NEAR_BITS and abs(sort_at - one.sort_at) <= reach
     ]
 
 

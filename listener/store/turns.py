@@ -15,7 +15,6 @@ from listener.store.rows import (
     THUMB_DOWN,
     THUMB_UP,
     Numbers,
-    Row,
     edited,
     hash64,
     key_of,
@@ -36,7 +35,7 @@ _KNOWN: Final = (
     " from json_each(?) j cross join posts p indexed by posts_key on p.key = j.value"
 )
 _INDEX_RANGE: Final = (
-    "insert into posts_fts(rowid, title, text) select id, title, text from posts where id >= ? and id < ?"
+    "insert into posts_fts(rowid, title, text) select id, title, text from posts where id between ? and ?"
 )
 _GAP: Final = (
     "insert into gaps(feed, seen_at, print, reason, older, newer) values (?, ?, ?, ?, ?, ?) on conflict do nothing"
@@ -61,11 +60,15 @@ class Known(NamedTuple):
     sort_at: int
 
 
-def find(connection: Connection, keys: Iterable[Key], numbers: Mapping[str, int]) -> dict[Key, Known]:
-    """Find posts by platform and native_id; those that are not here are left out."""
+def hashed(keys: Iterable[Key]) -> dict[Key, int]:
+    """Give the number that the index knows each post by."""
+    return {key: key_of(*key) for key in keys}
+
+
+def find(connection: Connection, keys: Mapping[Key, int], numbers: Mapping[str, int]) -> dict[Key, Known]:
+    """Find posts by platform and native_id, `hashed`; those that are not here are left out."""
     asked = {(numbers.get(platform), native_id): (platform, native_id) for platform, native_id in keys}
-    hashes = json.dumps([key_of(*key) for key in asked.values()])
-    found = connection.execute(_KNOWN, (hashes,))
+    found = connection.execute(_KNOWN, (json.dumps(list(keys.values())),))
     return {asked[line[:2]]: Known(*line[2:]) for line in found if line[:2] in asked}
 
 
@@ -103,20 +106,22 @@ class Saving:
         drafts = {(draft.post.platform, draft.post.native_id): draft for draft in self.turn.drafts}
         gone = {(self.turn.feed.platform, native_id) for native_id in self.turn.deleted}
         gone |= {key for key, draft in drafts.items() if draft.post.deleted_at is not None}
-        known = find(self.connection, drafts.keys() | gone | _repeated(drafts.values()), self.numbers)
+        keys = hashed(drafts.keys() | gone | _repeated(drafts.values()))
+        known = find(self.connection, keys, self.numbers)
         fresh = {key: draft for key, draft in drafts.items() if key not in known and key not in gone}
         stale = [(known[key], draft) for key, draft in drafts.items() if key in known and key not in gone]
         edits = [(post, draft) for post, draft in stale if post.digest not in (0, draft.digest)]
         self._keep([*fresh.values(), *(draft for _, draft in edits)], raw)
-        new = self._insert(fresh, known)
+        new = self._insert(self._placed(fresh, keys), {key: post.story for key, post in known.items()})
         self._edit(edits)
         joined = self._join([post for post, _ in stale if post.digest])
         deleted = [known[key].id for key in gone if key in known and known[key].digest]
         blank(self.connection, deleted, self.now)
         self._note()
-        times = [sort_at(draft.post, self.now) for draft in fresh.values()]
-        advance(self.connection, self.turn, had, times + joined, fresh=bool(fresh))
-        return Saved(tuple(new), tuple(post.id for post, _ in edits), len(deleted))
+        times = [one.sort_at for one in new] + joined
+        advance(self.connection, self.turn, had, times, fresh=bool(new))
+        ids = {(one.draft.post.platform, one.draft.post.native_id): one.id for one in new}
+        return Saved(tuple(ids[key] for key in fresh), tuple(post.id for post, _ in edits), len(deleted))
 
     def _keep(self, drafts: Sequence[Draft], raw: bytes | None) -> None:
         if not drafts:
@@ -126,24 +131,30 @@ class Saving:
             self.raw = accounts.take(self.connection, "raw", 1)
             self.connection.execute("insert into raws(id, at, body) values (?, ?, ?)", (self.raw, self.now, raw))
 
-    def _insert(self, drafts: Mapping[Key, Draft], known: Mapping[Key, Known]) -> list[int]:
-        """Insert posts, oldest first, so that the order of ids is an order in time; give ids in the drafts' order."""
+    def _placed(self, drafts: Mapping[Key, Draft], keys: Mapping[Key, int]) -> list[story.Fresh]:
+        """Give new posts their ids, oldest first, so that the order of ids is an order in time."""
         if not drafts:
             return []
         first = accounts.take(self.connection, "post", len(drafts))
         timed = sorted((sort_at(draft.post, self.now), place, key) for place, (key, draft) in enumerate(drafts.items()))
-        ids = {key: number for number, (_, _, key) in enumerate(timed, first)}
-        fresh = [story.Fresh(ids[key], drafts[key], time) for time, _, key in timed]
-        stories = story.stories(self.connection, fresh, {key: post.story for key, post in known.items()})
-        self.connection.executemany(INSERT, [self._row(one, found) for one, found in zip(fresh, stories, strict=True)])
-        self.connection.executemany("insert into bands(band, post) values (?, ?)", story.band_rows(fresh, self.now))
-        self.connection.execute(_INDEX_RANGE, (first, first + len(fresh)))
-        return [ids[key] for key in drafts]
+        return [
+            story.Fresh(number, drafts[key], time, keys[key], story.bands(drafts[key].simhash))
+            for number, (time, _, key) in enumerate(timed, first)
+        ]
 
-    def _row(self, one: story.Fresh, found: int) -> Row:
-        draft = one.draft
-        place = (one.id, key_of(draft.post.platform, draft.post.native_id), one.sort_at, found)
-        return row(draft, place, self._numbers(draft), self.now)
+    def _insert(self, fresh: list[story.Fresh], known: Mapping[Key, int]) -> list[story.Fresh]:
+        """Insert posts. `known`: stories of posts that they may repeat."""
+        if not fresh:
+            return []
+        stories = story.stories(self.connection, fresh, known)
+        rows = [
+            row(one.draft, (one.id, one.key, one.sort_at, found), self._numbers(one.draft), self.now)
+            for one, found in zip(fresh, stories, strict=True)
+        ]
+        self.connection.executemany(INSERT, rows)
+        self.connection.executemany("insert into bands(band, post) values (?, ?)", story.band_rows(fresh, self.now))
+        self.connection.execute(_INDEX_RANGE, (fresh[0].id, fresh[-1].id))
+        return fresh
 
     def _numbers(self, draft: Draft) -> Numbers:
         account, numbers = draft.post.account, self.numbers
@@ -174,7 +185,7 @@ class Saving:
         time = sort_at(draft.post, first_seen)
         self.connection.execute(EDIT, edited(draft, number, time, about._replace(raw=about.raw or raw), scores))
         self.connection.execute("update post_feeds set sort_at = ? where post = ?", (time, number))
-        rows = [] if draft.simhash is None else [(band, number) for band in story.bands(draft.simhash)]
+        rows = [(band, number) for band in story.bands(draft.simhash)]
         self.connection.executemany("insert or ignore into bands(band, post) values (?, ?)", rows)
 
     def _join(self, posts: Sequence[Known]) -> list[int]:
