@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from listener import urls
@@ -72,12 +71,13 @@ def _print_item(item: StoryItem | PostItem, console: "Console") -> None:
         rows.append(Text(plain(post.text)))
     if voices:
         rows.append(Text(also(voices), style="dim"))
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(width=6, justify="right", style="bold")
-    grid.add_row(str(post.post_id), Group(*rows))
-    console.print(grid)
+    margin = Text(f"{post.post_id:>6}  ", style="bold")
+    for line in (line for row in rows for line in row.wrap(console, max(console.width - len(margin), 20))):
+        line.rstrip()
+        console.print(Text.assemble(margin, line), soft_wrap=True)
+        margin = Text(" " * len(margin))
     for url in links(post.url, *post.links):  # never broken, so that it can be clicked and copied
-        console.print(Text(f"        {url}", style="blue"), soft_wrap=True)
+        console.print(Text.assemble(margin, (url, "blue")), soft_wrap=True)
 
 
 def post_row(stored: StoredPost, thresholds: Mapping[Label, float], now: "datetime") -> Text:
