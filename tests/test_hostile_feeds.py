@@ -58,7 +58,7 @@ def outcome(box: Sandbox, body: bytes, number: int = 1) -> Page | BadPayload:
 
 @pytest.mark.parametrize("name", list(islice(SLOW, 0, None, 6)))
 def test_a_slow_feed_ends_within_the_limit(hasty, name):
-    hasty.run(feeds.rss(""), {"task": "read", "url": "https://a.example/", "type": None, "known": []})
+    parse(hasty, feeds.rss(""))  # the child is started before the clock
     started = time.monotonic()
     with pytest.raises(BadPayload, match=r"more than 0\.5 s"):
         parse(hasty, SLOW[name])
@@ -94,12 +94,12 @@ def test_four_slow_feeds_of_a_hundred_do_not_hold_up_the_rest():
     assert max(late) < 5.0, "the slow ones must not be waited for one after the other"
 
 
-def test_the_child_gets_a_stream_and_so_opens_no_file_by_its_name(box, tmp_path):
-    path, secret = canary(tmp_path)
-    for body in (str(path).encode(), path.as_uri().encode(), b"/etc/hostname"):
+def test_a_body_that_is_the_name_of_a_file_opens_no_file(box, tmp_path):
+    path = tmp_path / "private.xml"
+    path.write_bytes(feeds.rss(feeds.item("private")))
+    for body in (str(path).encode(), path.as_uri().encode()):
         with pytest.raises(BadPayload, match="no feed"):
             parse(box, body)
-    assert secret.encode() not in str(path).encode()
 
 
 @pytest.mark.parametrize("name", feeds.attacks("file:///nowhere"))
