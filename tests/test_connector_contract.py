@@ -32,6 +32,7 @@ from tests.replay import Fault, Replay, cut, drops, hangs, recorded, says, sends
 from tests.servers import Reply, Seen, Server, serving
 
 DATA = Path(__file__).parent / "data"
+KINDS = connectors()
 RECORDED = recorded(SHARED / "recordings")
 """Empty where the recordings are missing; the tests over them then skip."""
 
@@ -191,7 +192,7 @@ def replaying(case: Case, fault: Fault | None = None, read_s: float = 5.0) -> It
 
 
 def connector(name: str, http: Client | None, base_url: str | None = None) -> Connector:
-    kind = connectors()[name]
+    kind = KINDS[name]
     return kind(kind.settings_model(base_url=base_url), http)
 
 
@@ -233,7 +234,7 @@ def test_every_recording_is_read_or_says_why_not(recordings):
 
 
 def test_every_connector_is_under_this_contract():
-    installed = set(connectors())
+    installed = set(KINDS)
     assert {case.connector for case in SPOILT.values()} == installed
     assert installed <= {path.parent.name for path in DATA.glob("*/*.answer")}
 
@@ -404,7 +405,7 @@ def plain(value: object) -> object:
 # Cases of the connector for feeds begin with an address and headers; they are read by its own test.
 GOLDEN = [
     Golden(path)
-    for name in sorted(connectors())
+    for name in sorted(KINDS)
     for path in sorted((DATA / name).glob("*.answer"))
     if path.read_bytes()[:1] == b"{"
 ]
@@ -450,8 +451,8 @@ def assert_page_or_ours(name: str, source: Feed, body: bytes, at: str | None) ->
         assert str(outcome).startswith(named(source))
 
 
-@pytest.mark.parametrize("name", sorted(connectors()))
-@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("name", sorted(KINDS))
+@settings(max_examples=40, deadline=None)
 @given(body=st.binary(max_size=300) | documents.map(lambda one: json.dumps(one).encode()))
 def test_any_bytes_are_a_page_or_our_error(name, body):
     queries = {"hackernews": ("ask", "comments:x"), "stackexchange": ("stackoverflow.com/go",)}
@@ -463,7 +464,7 @@ JSON_GOLDEN = [case for case in GOLDEN if case.body.lstrip()[:1] == b"{"]
 
 
 @pytest.mark.parametrize("case", JSON_GOLDEN, ids=lambda case: f"{case.path.parent.name}-{case.path.stem}")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_an_answer_with_any_value_in_any_place_is_a_page_or_our_error(case, data):
     asked = json.loads(case.path.read_bytes().partition(b"\n")[0])
