@@ -181,6 +181,13 @@ def test_an_edited_entry_keeps_its_name(reader):
     assert [(post.native_id, post.text) for post in second.posts] == [("7/1", "Better words.")]
 
 
+def test_an_entry_with_a_new_title_and_link_under_its_old_guid_is_an_edit(reader):
+    new = "<item><guid isPermaLink='false'>1</guid><title>Corrected</title><link>https://a.example/new</link></item>"
+    first = reader.parse(answer(rss(item("2") + item("1"))), FEED, None)
+    second = reader.parse(answer(rss(item("2") + new)), FEED, first.cursor)
+    assert [(post.native_id, post.title) for post in second.posts] == [("7/1", "Corrected")]
+
+
 def test_a_document_that_is_not_well_formed_gives_only_new_entries_too(reader):
     torn = b"<rss version='2.0'><channel><title>A & B</title>"
     first = reader.parse(answer(torn + item("1").encode()), FEED, None)

@@ -26,7 +26,8 @@ def page(found: Reading, context: Context, before: Cursor, after: Cursor, header
     keys = {entry.item: key(entry, context) for entry in found.entries}
     items = {item: known for item in found.items if (known := keys.get(item) or before.items.get(item))}
     bases = {known.base for known in items.values()}
-    shared = (before.shared | shared_bases([*before.items.values(), *items.values()])) & bases
+    # Only entries that stand side by side are two posts; one after the other, it is an edit.
+    shared = (before.shared | shared_bases(items.values())) & bases
     unread = [entry for entry in found.entries if keys[entry.item].base not in _bases(before)]
     posts: dict[str, Post] = {}
     history = set()
