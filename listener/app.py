@@ -3,6 +3,7 @@
 What a verb does not need is not built: listing posts opens the store and nothing else.
 """
 
+import json
 import logging
 import os
 import platform
@@ -146,6 +147,7 @@ class App:
         """Gather what a turn is done with."""
         from listener.pipeline import Tools
 
+        self._keep_thresholds()
         return Tools(
             store=self.store,
             http=self.http,
@@ -160,10 +162,22 @@ class App:
 
     @cached_property
     def thresholds(self) -> Mapping[Label, float]:
-        """Give the cut of each label: the user's where set, else the shipped model's as last used on this store."""
+        """Give the cut of each label: the user's where set, else that of the model which scored this store.
+
+        The store remembers it, so that listing posts need not load the classifier.
+        """
         own = self.config.labels.model_dump()
-        shipped = self.classifier.thresholds
+        if all(own[label] is not None for label in LABELS):
+            return {label: own[label] for label in LABELS}
+        kept = self.store.get_meta("thresholds")
+        shipped = json.loads(kept) if kept else self._keep_thresholds()
         return {label: own[label] if own[label] is not None else shipped[label] for label in LABELS}
+
+    def _keep_thresholds(self) -> dict[str, float]:
+        shipped: dict[str, float] = {label: self.classifier.thresholds[label] for label in LABELS}
+        if self.store.get_meta("thresholds") != json.dumps(shipped):
+            self.store.set_meta("thresholds", json.dumps(shipped))
+        return shipped
 
     # feeds
 
