@@ -9,6 +9,9 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import click
+
+from listener.cli import cli
 from listener.connector import Connector, Policy, connectors
 
 FOLDER = Path(__file__).parent
@@ -33,6 +36,33 @@ def connectors_page(kinds: Mapping[str, type[Connector]]) -> str:
     parts += [_section(name, kind) for name, kind in kinds.items()]
     parts.append(_policies([row for kind in kinds.values() for row in (kind.traits.policies or {}).items()]))
     return "\n".join(parts)
+
+
+COMMANDS = """\
+# Commands
+
+<!-- Written by `make docs` from the program's own help. Do not edit. -->
+
+`--config FILE`, `--store URL` and `--verbose` work on every command, before or after its name. Exit codes: 0 done,
+1 failed (the reason on stderr), 2 wrong usage or configuration (naming the key). Listings take `--json`: one object a line.
+"""
+
+
+def commands_page() -> str:
+    """Write `commands.md`: the help of every command, as the program prints it."""
+    parts = [COMMANDS]
+    for name in cli.list_commands(click.Context(cli)):
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        parts.append(_help(f"listener {name}", command))
+        inner = command.commands if isinstance(command, click.Group) else {}
+        parts += [_help(f"listener {name} {part}", found) for part, found in inner.items()]
+    return "\n".join(parts)
+
+
+def _help(name: str, command: click.Command) -> str:
+    context = click.Context(command, info_name=name, terminal_width=100, max_content_width=100)
+    return f"## {name}\n\n```\n{command.get_help(context)}\n```\n"
 
 
 def _section(name: str, kind: type[Connector]) -> str:
@@ -109,7 +139,7 @@ def _yes(value: bool) -> str:
 
 def pages() -> dict[str, str]:
     """Give every page that is made here: file name to text."""
-    return {"connectors.md": connectors_page(connectors())}
+    return {"connectors.md": connectors_page(connectors()), "commands.md": commands_page()}
 
 
 def main() -> None:

@@ -1,8 +1,13 @@
 """The reference pages say what the program does, and what they promise can be pasted is taken."""
 
+import subprocess
+import sys
+
+import click
 import pytest
 
 from docs import generate
+from listener.cli import COMMANDS, cli
 from listener.connector import connectors
 
 
@@ -32,3 +37,27 @@ def test_every_connector_and_each_of_its_settings_is_in_the_table():
 def test_every_connector_has_its_section_in_the_example_configuration():
     example = (generate.FOLDER.parent / "config.example.toml").read_text()
     assert [name for name in connectors() if f"[connectors.{name}]" not in example] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_of_the_overview_is_there_and_says_what_it_does(name):
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert command.name == name
+    assert (command.help or "").split()[0].strip(",") == COMMANDS[name][1].split()[0].strip(",")
+
+
+def test_help_comes_without_any_heavy_library():
+    """U1 of the speed goals: what `--help` imports is click and little else."""
+    heavy = ["sklearn", "tweepy", "atproto", "fastapi", "numpy", "pydantic", "sqlite_utils", "feedparser", "rich"]
+    code = f"import sys; from listener.cli import run; run(['--help']); print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_readme_shows_the_two_commands_that_matter():
+    readme = (generate.FOLDER.parent / "README.md").read_text()
+    assert "make run" in readme
+    assert "make test" in readme
+    for name in COMMANDS:
+        assert f"`{name}" in readme or f"listener {name}" in readme, name
