@@ -107,9 +107,13 @@ def repeats(head: bytes, piece: bytes, every_s: float = 0.0) -> Talk:
 
 
 def hangs(connection: socket.socket, server: RawServer) -> None:
-    """Take the request and say nothing, for ever."""
+    """Take the request and say nothing until the client goes."""
     asked(connection, server)
-    server.stop.wait()
+    connection.settimeout(0.05)
+    while not server.stop.is_set():
+        with suppress(TimeoutError):
+            if not connection.recv(65_536):
+                return
 
 
 def answers(body: bytes = b"here", status: str = "200 OK", headers: bytes = b"", close: bool = True) -> Talk:
