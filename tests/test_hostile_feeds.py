@@ -108,7 +108,7 @@ def test_a_bomb_or_a_reference_reads_no_file_and_takes_little_memory(name, tmp_p
     unread = is_reading_seen(path)
     body = feeds.attacks(path.as_uri())[name]
     ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    box = Sandbox("connectors.rss.child:work", memory=256 * MEGABYTE, seconds=3.0)
+    box = Sandbox("connectors.rss.child:work", memory=256 * MEGABYTE, seconds=1.5)
     found = outcome(box, body)
     box.close()
     assert secret not in repr(found)
