@@ -57,12 +57,10 @@ class Hop:
     method: str
     body: bytes | None
     lines: tuple[bytes, ...]
-    """Header lines, ready to send."""
+    """Header lines, ready to send. What belongs to the request's own origin is gone once the way has left it."""
     left_s: float
     """Seconds of transfer left to this hop and all after it."""
     count: int = 0
-    crossed: bool = False
-    """True: the way has left the request's own origin; what belongs there is never sent again."""
     permanent: bool = True
     """True: every redirect so far was a permanent one."""
     moved_to: str | None = None
@@ -89,7 +87,7 @@ def next_hop(hop: Hop, status: int, location: str, rules: NetworkRules, redirect
     goal = target(_joined(here.url, location), rules)
     if here.scheme == "https" and goal.scheme == "http":
         raise Refused(f"{here.host} redirects from https to http ({goal.host}), which anybody on the way can change")
-    crossed = hop.crossed or goal.origin != here.origin
+    crossed = goal.origin != here.origin
     method, body = _carried(hop, status)
     if crossed and body is not None:
         raise Refused(f"{here.host} redirects what we send to another server ({goal.host}); it was not sent there")
@@ -101,7 +99,6 @@ def next_hop(hop: Hop, status: int, location: str, rules: NetworkRules, redirect
         body=body,
         lines=_harmless(hop.lines) if crossed else hop.lines,
         count=hop.count + 1,
-        crossed=crossed,
         permanent=permanent,
         moved_to=goal.url if permanent else hop.moved_to,
     )
