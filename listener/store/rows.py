@@ -123,7 +123,7 @@ def row(draft: Draft, place: tuple[int, int, int, int], about: Numbers, now: int
     return (
         number, key, about.platform, sort_ms, story, draft.simhash, draft.digest, about.feed, about.account,
         _KIND[post.kind], _ARRIVAL[draft.arrival], claimed(post, sort_ms), now, *scored(draft.scores), about.model,
-        draft.link_key, about.raw, post.lang, post.native_id, post.url, post.title, packed(post), post.text,
+        draft.link_key, about.raw, post.lang, post.native_id, _short(post), post.title, packed(post), post.text,
     )  # fmt: skip
 
 
@@ -132,8 +132,19 @@ def edited(draft: Draft, number: int, sort_ms: int, about: Numbers, scores: Sequ
     post = draft.post
     return (
         sort_ms, draft.simhash, draft.digest, about.account, _KIND[post.kind], claimed(post, sort_ms), *scores,
-        about.model, draft.link_key, about.raw, post.lang, post.url, post.title, packed(post), post.text, number,
+        about.model, draft.link_key, about.raw, post.lang, _short(post), post.title, packed(post), post.text, number,
     )  # fmt: skip
+
+
+def _short(post: Post) -> str | None:
+    """Give the address as the column keeps it: empty where the native_id ends with it, as those of most feeds do."""
+    if post.url and post.native_id[post.native_id.find("http") :] == post.url:
+        return ""
+    return post.url or None
+
+
+def _long(url: str | None, native_id: str) -> str | None:
+    return native_id[native_id.find("http") :] if url == "" else url
 
 
 def packed(post: Post) -> str | None:
@@ -157,7 +168,7 @@ def stored(found: Row, words: Mapping[int, str], feeds: Sequence[int], thumbs: M
         lead, question, news, model, story, arrival, *account,
     ) = found  # fmt: skip
     post = Post(
-        words[platform], native_id, url, _account(account, words), KINDS[kind], title, text, lang,
+        words[platform], native_id, _long(url, native_id), _account(account, words), KINDS[kind], title, text, lang,
         moment(sort_ms) if published == 0 else optional_moment(published), deleted_at=optional_moment(deleted),
         **_unpacked(more),
     )  # fmt: skip

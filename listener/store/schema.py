@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from sqlite3 import Connection
 from typing import TYPE_CHECKING, Final
@@ -26,7 +26,8 @@ SQLITE_MIN: Final = (3, 38, 0)
 """RETURNING came with 3.35, json_each without a build option with 3.38."""
 LABEL_FLOOR: Final = 2_000
 """Scores from here on (0.2) are in the label indexes. Keep in step with the WHERE of the indexes below."""
-PAGE_BYTES: Final = 4_096
+PAGE_BYTES: Final = 8_192
+"""Twice SQLite's own: a page holds a dozen posts, and what is left over at its end is 30 bytes a post less."""
 
 Step = Callable[["Database"], None]
 
@@ -64,7 +65,7 @@ def _feeds(db: Database) -> None:
 
 def _posts(db: Database) -> None:
     # Small columns first: what lists and joins read never follows a row into its overflow pages.
-    # published_at is 0 when it equals sort_at, which takes no byte. For `more` see rows.py.
+    # published_at is 0 when it equals sort_at, url is empty when native_id ends with it; for `more` see rows.py.
     columns = _columns(
         "id int, key int, platform int, sort_at int, story int, simhash int, digest int, feed int, account int,"
         "kind int, arrival int, published_at int, first_seen_at int, deleted_at int, lead int, question int,"
@@ -135,15 +136,15 @@ def _noted(db: Database, name: str, rest: str) -> None:
 STEPS: Final[tuple[Step, ...]] = (posts_and_feeds,)
 
 
-def version(connection: Connection, path: Path, steps: Sequence[Step] = STEPS) -> int:
+def version(connection: Connection, path: Path) -> int:
     """Read the schema's number; 0: an empty file. A file that is not ours, or newer than we are, is refused."""
     found: int = connection.execute("pragma user_version").fetchone()[0]
     mark = connection.execute("pragma application_id").fetchone()[0]
     if mark != APPLICATION_ID and connection.execute("select count(*) from sqlite_master").fetchone()[0]:
         raise StoreError(f"{path}: this SQLite file is no listener store; give another path, it was left as it is")
-    if found > len(steps):
+    if found > len(STEPS):
         raise StoreError(
-            f"{path}: made by a newer listener (schema {found}, this one knows {len(steps)}); "
+            f"{path}: made by a newer listener (schema {found}, this one knows {len(STEPS)}); "
             "install the newer version, or restore an older copy with `listener restore FILE`"
         )
     return found
@@ -163,21 +164,21 @@ def prepare(connection: Connection) -> None:
             time.sleep(0.01)
 
 
-def migrate(connection: Connection, path: Path, steps: Sequence[Step] = STEPS) -> None:
+def migrate(connection: Connection, path: Path) -> None:
     """Apply what is missing, in one transaction: killed at any point, the file is as before or as after."""
     from sqlite_utils import Database, Migrations
 
     registry = Migrations("listener")
-    for number, step in enumerate(steps, 1):
+    for number, step in enumerate(STEPS, 1):
         registry(name=f"{number:04}_{step.__name__}")(step)
     connection.execute("pragma synchronous = full")
     connection.execute("begin immediate")
     try:
-        version(connection, path, steps)  # again: another process may have been faster, and newer
+        version(connection, path)  # again: another process may have been faster, and newer
         # The library's own transactions begin deferred; inside ours they become savepoints.
         registry.apply(Database(connection, recursive_triggers=False, execute_plugins=False))
         connection.execute(f"pragma application_id = {APPLICATION_ID}")
-        connection.execute(f"pragma user_version = {len(steps)}")
+        connection.execute(f"pragma user_version = {len(STEPS)}")
         connection.execute("commit")
     except BaseException:
         if connection.in_transaction:

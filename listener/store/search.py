@@ -14,8 +14,8 @@ from contextlib import closing
 from sqlite3 import Connection
 from typing import Final, NamedTuple
 
-HITS: Final = 200
-"""Newest hits that are ranked, at least; four times the limit if that is more."""
+HITS: Final = 120
+"""Newest hits that are ranked, at least; three times the limit if that is more."""
 WINDOW: Final = 20_000
 """Ids that the first look covers; each next one covers eight times as many older ones."""
 BUDGET_S: Final = 0.05
@@ -25,7 +25,7 @@ TERMS: Final = 16
 QUERY_CHARS: Final = 1_000
 PREFIX_MIN: Final = 3
 """Shortest prefix that is searched as one; a shorter one is a word: it would read the index in large parts."""
-RANKED_CHARS: Final = 8_000
+RANKED_CHARS: Final = 4_000
 """How much of a text counts for its rank, and is looked through for phrases."""
 TOKENIZER: Final = "unicode61 remove_diacritics 2"
 """As in the schema: both must cut texts into the same words."""
@@ -61,7 +61,7 @@ def search(connection: Connection, words: str, limit: int, since: int | None) ->
         asked = terms(memory, words)
         if not asked or limit <= 0:
             return []
-        found = _collect(connection, memory, asked, max(HITS, 4 * limit), since)
+        found = _collect(connection, memory, asked, max(HITS, 3 * limit), since)
         best = [number for (number,) in memory.execute(_BEST, (match(asked), limit))]
     if _without_phrases(asked):
         # Their words stand behind what counts for the rank.
