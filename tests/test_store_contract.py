@@ -545,7 +545,8 @@ def test_a_deleted_post_draws_nobody_into_its_story(store: Store, one: Feed) -> 
 def test_a_post_comes_back_as_it_was_saved(store: Store, one: Feed) -> None:
     full = Post(
         "blog", "1/https://site.example/7", "https://site.example/7",
-        by("ann", name="Ann", followers=3, opted_out=True), "quote", "Title", "Text 🌱 with\nlines", "pt-br", NOW - days(1), NOW, None, "1/5", "1/1", "1/6", ("@bob",),
+        by("ann", name="Ann", followers=3, opted_out=True), "quote", "Title", "Text 🌱 with\nlines", "pt-br",
+        NOW - days(1), NOW, None, "1/5", "1/1", "1/6", ("@bob",),
         ("https://a.example/?b=1#c", "https://d.example/"), ("tag", "другой"),
         (Media("https://m.example/1.jpg", "image/jpeg", "a pot", 1.5), Media("https://m.example/2")), "gardening",
         Counts(1, 2, None, -3), "site.example", "unlisted", "soil", False, "CC-BY-4.0",

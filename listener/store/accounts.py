@@ -1,7 +1,6 @@
 """Accounts: one row for each identity on each platform, with what was last said of it."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from sqlite3 import Connection
 from typing import Final
 
@@ -11,9 +10,12 @@ from listener.types import Account
 Name = tuple[str, str]
 """(platform, native_id) of an account."""
 
+CHUNK: Final = 500
+"""Accounts of one question."""
+
 _FIND: Final = (
-    "select a.id, a.native_id, a.handle, a.name, a.url, a.followers, a.is_bot, a.opted_out"
-    " from json_each(?) j cross join accounts a on a.platform = ? and a.native_id = j.value"
+    "select id, native_id, handle, name, url, followers, is_bot, opted_out from accounts"
+    " where platform = ? and native_id in ({})"
 )
 _INSERT: Final = (
     "insert into accounts(id, platform, native_id, handle, name, url, followers, is_bot, opted_out)"
@@ -56,8 +58,15 @@ def _find(connection: Connection, names: Iterable[Name], numbers: Mapping[str, i
     return {
         (platform, row[1]): (row[0], row[2:])
         for platform, native_ids in asked.items()
-        for row in connection.execute(_FIND, (json.dumps(native_ids), numbers[platform]))
+        for start in range(0, len(native_ids), CHUNK)
+        for row in _ask(connection, numbers[platform], native_ids[start : start + CHUNK])
     }
+
+
+def _ask(connection: Connection, platform: int, native_ids: Sequence[str]) -> Iterable[Row]:
+    # Bound one by one, not as JSON like ids elsewhere: SQLite cuts a JSON text at its first NUL.
+    sql = _FIND.format(", ".join("?" * len(native_ids)))
+    return connection.execute(sql, (platform, *native_ids))
 
 
 def _merged(now: Row, was: Row) -> Row:

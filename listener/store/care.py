@@ -91,14 +91,19 @@ def restore(source: Path, target: Path) -> None:
     """
     if not source.is_file():
         raise StoreError(f"{source}: there is no such file to restore")
-    fresh = target.with_name(f"{target.name}.restoring")
+    if target.exists() and source.samefile(target):
+        raise StoreError(f"{source}: is the store itself; give the copy to restore from")
     with translated(source), closing(connect(source)) as connection:
         _must_be_good(connection, source)
-    backup(source, fresh)
+    fresh = target.with_name(f"{target.name}.restoring")
     with translated(target), _taken(target):
-        _set_aside(target)
-        fresh.replace(target)
-        sync(target.parent)
+        try:
+            backup(source, fresh)
+            _set_aside(target)
+            fresh.replace(target)
+            sync(target.parent)
+        finally:
+            fresh.unlink(missing_ok=True)
 
 
 def _must_be_good(connection: Connection, path: Path) -> None:

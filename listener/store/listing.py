@@ -107,7 +107,7 @@ def load(connection: Connection, ids: Sequence[int], names: Names, *, deleted: b
     sql = "select post, label, value, score from thumbs where post in (select value from json_each(?))"
     for post, label, value, score in connection.execute(sql, given):
         thumbs.setdefault(post, {})[label] = (value, score)
-    words = names.words({row[place] for row in found.values() for place in (1, 17, 20) if row[place] is not None})
+    words = names.words(connection)
     return [
         stored(found[number], words, feeds.get(number, ()), thumbs.get(number, {})) for number in ids if number in found
     ]

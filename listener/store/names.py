@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Set
+from sqlite3 import Connection
 
 from listener.store.connections import Connections
 
@@ -32,9 +33,9 @@ class Names:
             self._load()
         return self._numbers
 
-    def words(self, numbers: Set[int] = frozenset()) -> Mapping[int, str]:
-        """Give all texts by number, read again when one of `numbers` is new to us (another process wrote it)."""
-        if not self._words or not numbers <= self._words.keys():
+    def words(self, connection: Connection) -> Mapping[int, str]:
+        """Give all texts by number, read again when another process has written more."""
+        if connection.execute("select max(id) from names").fetchall()[0][0] not in self._words:
             self._load()
         return self._words
 

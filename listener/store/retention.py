@@ -51,8 +51,6 @@ def _prune_bands(store: Connections, before: int) -> int:
     with store.reading() as connection:
         found = connection.execute(_FIRST_SINCE, (before,)).fetchall()
         first = found[0][0] if found else 1 << 62
-        if not connection.execute("select 1 from bands where post < ? limit 1", (first,)).fetchall():
-            return 0
     total, width = 0, (4 << 16) // BAND_CHUNKS
     for chunk in range(BAND_CHUNKS):
         with store.writing(durable=False) as connection:

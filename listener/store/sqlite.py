@@ -147,9 +147,9 @@ class SqliteStore:
 
     def posts(self, query: PostQuery) -> list[StoredPost]:
         """List posts, newest first."""
-        words = self._names.words()
-        platforms = [number for number, word in words.items() if query.platform in (None, word)]
         with self._connections.reading() as connection:
+            words = self._names.words(connection)
+            platforms = [number for number, word in words.items() if query.platform in (None, word)]
             return listing.load(connection, listing.newest(connection, query, platforms), self._names)
 
     def post(self, post_id: int) -> StoredPost | None:
