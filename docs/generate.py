@@ -44,7 +44,7 @@ COMMANDS = """\
 <!-- Written by `make docs` from the program's own help. Do not edit. -->
 
 `--config FILE`, `--store URL` and `--verbose` work on every command, before or after its name. Exit codes: 0 done,
-1 failed (the reason on stderr), 2 wrong usage or configuration (naming the key). Listings take `--json`: one object a line.
+1 failed (the reason on stderr), 2 wrong usage or configuration (naming the key). Listings take `--json`.
 """
 
 

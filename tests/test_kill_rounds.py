@@ -18,12 +18,15 @@ def killed(kind: str, folder: Path, times: int) -> dict[str, object]:
     return found
 
 
-@pytest.mark.parametrize("rounds", [50, pytest.param(500, marks=pytest.mark.slow)])
-def test_kill_rounds_lose_and_double_nothing(tmp_path: Path, rounds: int) -> None:
-    found = killed("pages", tmp_path, rounds)
-    assert found["faults"] == []
-    assert isinstance(found["posts"], int)
-    assert found["posts"] >= 3 * rounds
+@pytest.mark.parametrize("stores", [1, pytest.param(10, marks=pytest.mark.slow)])
+def test_fifty_kill_rounds_a_store_lose_and_double_nothing(tmp_path: Path, stores: int) -> None:
+    for number in range(stores):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        found = killed("pages", folder, 50)
+        assert found["faults"] == []
+        assert isinstance(found["posts"], int)
+        assert found["posts"] >= 3 * 50
 
 
 def test_a_start_killed_at_any_point_leaves_the_old_store_or_the_new(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import pytest
-from listener.store.sqlite import SqliteStore
 
 from listener import limits, pipeline
 from listener.addresses import NetworkRules
@@ -17,6 +16,7 @@ from listener.errors import BadPayload, ConfigError, StoreError
 from listener.http import Client
 from listener.pipeline import Tools, poll_due
 from listener.store import PostQuery
+from listener.store.sqlite import SqliteStore
 from listener.types import Answer, Feed, Page, Post, Request
 from listener.urls import rules
 from tests.servers import Reply, Seen, serving
