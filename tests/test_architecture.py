@@ -39,7 +39,7 @@ CONNECTORS_MAY = {"connector", "types", "errors", "limits", "html", "urls", "san
 MODELS_MAY = {"types", "errors", "limits"}
 
 DOORS = {
-    "pycurl": {"listener/http.py"},
+    "pycurl": {"listener/http/"},
     "requests": {"listener/bridges.py"},
     "httpx": {"listener/bridges.py"},
     "sqlite3": {"listener/store/"},
@@ -50,7 +50,7 @@ DOORS = {
     "xml": {"listener/opml.py"},
     "apscheduler": {"listener/runner/"},
     "sklearn": {"models/train.py", "models/evaluate.py"},
-    "socket": {"listener/http.py"},
+    "socket": {"listener/http/"},
     "click": {"listener/cli/"},
 }
 NOWHERE = {
