@@ -2,7 +2,7 @@
 
 import platform
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,8 +28,8 @@ class Finding:
 class Guarded(Protocol):
     """A client that can prove its guard."""
 
-    def check(self) -> None:
-        """Raise where the guard is not in place."""
+    def check(self, streams: bool = False) -> None:
+        """Raise where the guard is not in place, or where what `streams` need is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,13 @@ class Patient:
     http: Callable[[], Guarded]
     model: Callable[[], str]
     """Gives the classifier's version."""
+    spending: Callable[[], Sequence[str]]
+    """Says what was spent and what is left, a line for each connector that costs or counts."""
     xml: Callable[[], str | None]
     """Says what is wrong with the XML library; None: nothing."""
     now: datetime
+    streams: bool = False
+    """True: some feed is listened to as a stream."""
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -55,6 +59,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
     yield _disk(patient.store_path)
     yield from _attempt("network guard", lambda: _guard(patient))
     yield from _attempt("classifier", lambda: iter([Finding("ok", "classifier", patient.model())]))
+    yield from _attempt("spending", lambda: (Finding("ok", "spending", line) for line in patient.spending()))
     problem = patient.xml()
     yield Finding("warning" if problem else "ok", "XML library", problem or "resists known attacks")
     yield Finding("ok", "Python", platform.python_version())
@@ -117,5 +122,5 @@ def full_disk(path: Path) -> str | None:
 
 
 def _guard(patient: Patient) -> Iterator[Finding]:
-    patient.http().check()
+    patient.http().check(streams=patient.streams)
     yield Finding("ok", "network guard", "private addresses are refused at the connection")

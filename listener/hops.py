@@ -15,10 +15,13 @@ from listener.types import Request
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
-_PORTS: Final = {"http": 80, "https": 443}
+HTTP: Final = frozenset({"http", "https"})
+WEBSOCKET: Final = frozenset({"ws", "wss"})
+
+_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 # What a URL must be once it is tidied. libcurl reads URLs by rules of its own; inside this form they agree with ours.
 _URL: Final = re.compile(
-    r"(https?)://((?:[a-z0-9_-]+\.)*[a-z0-9_-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?((?:/[!$-;=?-Z\[\]_a-z~]*)?(?:\?[!$-;=?-Z\[\]_a-z~]*)?)"
+    r"(https?|wss?)://((?:[a-z0-9_-]+\.)*[a-z0-9_-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?((?:/[!$-;=?-Z\[\]_a-z~]*)?(?:\?[!$-;=?-Z\[\]_a-z~]*)?)"
 )
 _SAFE: Final = "!$%&'()*+,-./:;=?@[]_~"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -66,11 +69,17 @@ class Hop:
     moved_to: str | None = None
 
 
-def first_hop(request: Request, rules: NetworkRules, user_agent: str, total_s: float = limits.TOTAL_S) -> Hop:
+def first_hop(
+    request: Request,
+    rules: NetworkRules,
+    user_agent: str,
+    total_s: float = limits.TOTAL_S,
+    schemes: frozenset[str] = HTTP,
+) -> Hop:
     """Check a request and make its first step; raise Refused where one of our limits forbids it."""
     if request.method not in METHODS:
         raise Refused(f"the method {request.method!r} is none of {', '.join(sorted(METHODS))}")
-    goal = target(request.url, rules)
+    goal = _spoken(target(request.url, rules), schemes)
     lines = header_lines({"User-Agent": user_agent, **request.headers}, request.credentials)
     return Hop(request, goal, request.method, request.body, lines, total_s)
 
@@ -84,7 +93,7 @@ def next_hop(hop: Hop, status: int, location: str, rules: NetworkRules, redirect
     here = hop.target
     if hop.count >= redirects:
         raise Refused(f"the address leads through more than {redirects} redirects, the last of them at {here.host}")
-    goal = target(_joined(here.url, location), rules)
+    goal = _spoken(target(_joined(here.url, location), rules), HTTP)
     if here.scheme == "https" and goal.scheme == "http":
         raise Refused(f"{here.host} redirects from https to http ({goal.host}), which anybody on the way can change")
     crossed = goal.origin != here.origin
@@ -105,7 +114,7 @@ def next_hop(hop: Hop, status: int, location: str, rules: NetworkRules, redirect
 
 
 def target(url: str, rules: NetworkRules) -> Target:
-    """Check and tidy a URL: scheme, length, user name, host, port. Raise Refused with the reason.
+    """Check and tidy a URL: length, user name, host, port. Raise Refused with the reason.
 
     Spaces and other letters than ASCII are percent-encoded, names of other scripts become their ASCII form,
     the fragment goes. Messages never hold the path or the query: they may be secret.
@@ -141,6 +150,16 @@ def _line(name: str, value: str) -> bytes:
     return f"{name}: {value}".encode() if value.strip() else f"{name};".encode()
 
 
+def _spoken(goal: Target, schemes: frozenset[str]) -> Target:
+    if goal.scheme not in schemes:
+        raise _unspoken(goal.scheme, schemes)
+    return goal
+
+
+def _unspoken(scheme: str, schemes: frozenset[str]) -> Refused:
+    return Refused(f"the address begins with {scheme!r}; only {' and '.join(sorted(schemes))} are read")
+
+
 def _harmless(lines: tuple[bytes, ...]) -> tuple[bytes, ...]:
     return tuple(line for line in lines if re.split(rb"[:;]", line, maxsplit=1)[0].lower().decode() in _HARMLESS)
 
@@ -169,7 +188,7 @@ def _tidy(url: str) -> str:
     except ValueError:
         raise Refused("the address names no host that can be reached") from None
     if parts.scheme not in _PORTS:
-        raise Refused(f"the address begins with {parts.scheme[:20] or 'no scheme'!r}; only http and https are read")
+        raise _unspoken(parts.scheme[:20] or "no scheme", HTTP)
     if userinfo:
         raise Refused("the address holds a user name or password; put credentials into the configuration instead")
     where = _host(host, parts.netloc) + (f":{port}" if port is not None else "")

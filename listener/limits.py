@@ -55,3 +55,13 @@ LEASE_S: Final = 180.0
 
 FREE_BYTES: Final = 200_000_000
 """Below this much free disk, or 5 %, polling stops (R15)."""
+
+LINE_BYTES: Final = 1_000_000
+"""Most bytes of one line or message of a stream."""
+PULSE_S: Final = 5.0
+"""A stream says at least this often that it still listens."""
+SILENCE_S: Final = 90.0
+"""Longest silence of a stream before its connection counts as dead."""
+LOGINS_A_DAY: Final = 5
+RECHECKED: Final = 100
+"""Most posts that are read again at once."""

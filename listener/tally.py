@@ -1,8 +1,10 @@
 """What one transfer has brought so far, measured against our limits; and the head of an answer; pure."""
 
+import math
 import re
+import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from listener import limits
@@ -26,6 +28,14 @@ class Limits:
     transfers: int = limits.TRANSFERS
     host_transfers: int = limits.HOST_TRANSFERS
     host_slot_s: float = limits.HOST_SLOT_S
+    line_bytes: int = limits.LINE_BYTES
+    pulse_s: float = limits.PULSE_S
+    silence_s: float = limits.SILENCE_S
+
+    @property
+    def endless(self) -> "Limits":
+        """Give the limits of a stream that has begun: no end, but silence has one."""
+        return replace(self, wire_bytes=sys.maxsize, decoded_bytes=sys.maxsize, total_s=math.inf, read_s=self.silence_s)
 
 
 @dataclass(slots=True)

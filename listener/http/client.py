@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Final, TypeVar
@@ -15,9 +16,12 @@ import pycurl
 from listener import __version__
 from listener.addresses import NetworkRules
 from listener.errors import ConnectorError, Refused
-from listener.hops import Hop, first_hop
+from listener.hops import HTTP, WEBSOCKET, Hop, first_hop
+from listener.http import websocket
+from listener.http.lines import LineBuffer, LineTransfer
 from listener.http.loop import Loop
 from listener.http.transfer import Resolve, Setup, Transfer
+from listener.http.websocket import Handshake, WebSocket
 from listener.slots import Line, Slots
 from listener.tally import Limits
 from listener.types import Answer, Request
@@ -97,14 +101,58 @@ class Client:
         finally:
             self._give_back(loop)
 
-    def check(self) -> None:
+    def lines(self, request: Request) -> Iterator[bytes]:
+        """Send a GET whose body does not end; yield its lines as they come, and b"" every `pulse_s` without any.
+
+        Ends where the server ends its answer in order; raises ConnectorError where it breaks off, is silent for
+        `silence_s`, or answers with another status than 200. Closing the generator closes the connection.
+        """
+        buffer = LineBuffer(self._setup.limits.line_bytes)
+        line: Line[tuple[None, Hop]] = Line(self._slots)
+        loop = self._borrow(partial(LineTransfer, buffer=buffer))
+        try:
+            ended = self._line_up(line, {None: _plain(request)})
+            said_at = monotonic()
+            while not ended:
+                self._start(line, loop)
+                ended = self._turn(line, loop, max(said_at + self._setup.limits.pulse_s - monotonic(), 0.0))
+                for found in self._read(loop, buffer):
+                    yield found
+                    said_at = monotonic()
+                if monotonic() - said_at >= self._setup.limits.pulse_s:
+                    yield b""
+                    said_at = monotonic()
+            _succeed(ended)
+            if rest := buffer.rest():
+                yield rest
+        finally:
+            self._give_back(loop, keep=False)
+
+    @contextlib.contextmanager
+    def websocket(self, request: Request) -> Iterator[WebSocket]:
+        """Open a WebSocket through the guard and close it in the end; a redirect is refused."""
+        _speaks(websocket.NEEDS)
+        line: Line[tuple[None, Hop]] = Line(self._slots)
+        loop = self._borrow(Handshake)
+        try:
+            ended = self._line_up(line, {None: _plain(request)}, WEBSOCKET)
+            while not ended:
+                self._start(line, loop)
+                ended = self._turn(line, loop, math.inf)
+            _succeed(ended)
+            [transfer] = loop.active.values()
+            self._free(transfer, loop)
+            with contextlib.closing(WebSocket(transfer, loop, self._setup.limits, lambda: self._closed)) as opened:
+                yield opened
+        finally:
+            self._give_back(loop, keep=False)
+
+    def check(self, streams: bool = False) -> None:
         """Prove that the guard is in place: a loopback address that nobody opened must not be reached.
 
-        Raises ConnectorError where it is not, or where libcurl lacks what we need.
+        Raises ConnectorError where it is not, or where libcurl lacks what we need; `streams` need WebSockets too.
         """
-        missing = _NEEDS - set(pycurl.version_info()[8])
-        if missing:
-            raise ConnectorError(f"the installed libcurl cannot speak {', '.join(sorted(missing))}; install another")
+        _speaks(_NEEDS | (websocket.NEEDS if streams else frozenset()))
         with socket.create_server(("127.0.0.1", 0)) as canary:
             canary.setblocking(False)
             port = canary.getsockname()[1]
@@ -125,23 +173,26 @@ class Client:
         for loop in idle:
             loop.close()
 
-    def _borrow(self) -> Loop:
+    def _borrow(self, make: Callable[[Setup], Transfer] | None = None) -> Loop:
         with self._lock:
             if self._closed:
                 raise ConnectorError("the program is stopping; nothing was sent")
-            loop = self._idle.pop() if self._idle else Loop(self._setup)
+            if make is not None:
+                loop = Loop(self._setup, make)
+            else:
+                loop = self._idle.pop() if self._idle else Loop(self._setup)
             self._busy.add(loop)
             return loop
 
-    def _give_back(self, loop: Loop) -> None:
+    def _give_back(self, loop: Loop, keep: bool = True) -> None:
         self._abandon(loop)
         with self._lock:
             self._busy.discard(loop)
             loop.waiting = False
-            closed = self._closed
-            if not closed:
+            keep = keep and not self._closed
+            if keep:
                 self._idle.append(loop)
-        if closed:
+        if not keep:
             loop.close()
 
     def _abandon(self, loop: Loop) -> None:
@@ -149,9 +200,16 @@ class Client:
             self._end(loop, transfer, keep=False)
 
     def _end(self, loop: Loop, transfer: Transfer, keep: bool) -> None:
-        host = transfer.hop.target.host
         loop.remove(transfer, keep)
+        self._free(transfer, loop)
+
+    def _free(self, transfer: Transfer, loop: Loop) -> None:
+        """Give back a transfer's slot, once: a stream that is open holds up no poll."""
+        host = transfer.hop.target.host
         with self._lock:
+            if not transfer.placed:
+                return
+            transfer.placed = False
             self._slots.end(host)
             if transfer.private:
                 self._opened.add(host)
@@ -159,11 +217,25 @@ class Client:
                 if other.waiting and other is not loop:
                     other.wake()
 
-    def _line_up(self, line: Line[tuple[Key, Hop]], requests: Mapping[Key, Request]) -> list[tuple[Key, Outcome]]:
+    def _read(self, loop: Loop, buffer: LineBuffer) -> Iterator[bytes]:
+        """Take what one turn brought to a stream, and what its pause held back."""
+        under_way = [transfer for transfer in loop.active.values() if isinstance(transfer, LineTransfer)]
+        for transfer in under_way:
+            if transfer.open:
+                self._free(transfer, loop)
+        yield from buffer.take()
+        for transfer in under_way:
+            while transfer.paused:
+                transfer.resume()
+                yield from buffer.take()
+
+    def _line_up(
+        self, line: Line[tuple[Key, Hop]], requests: Mapping[Key, Request], schemes: frozenset[str] = HTTP
+    ) -> list[tuple[Key, Outcome]]:
         refused: list[tuple[Key, Outcome]] = []
         for key, request in requests.items():
             try:
-                hop = first_hop(request, self._setup.rules, self._user_agent, self._setup.limits.total_s)
+                hop = first_hop(request, self._setup.rules, self._user_agent, self._setup.limits.total_s, schemes)
             except Refused as error:
                 refused.append((key, error))
             else:
@@ -197,13 +269,32 @@ class Client:
         outcomes: list[tuple[Key, Outcome]] = []
         for transfer, code, text in ended:
             key, outcome = transfer.key, transfer.outcome(code, text, loop.clock())
-            self._end(loop, transfer, keep=not code)
+            if not (transfer.stays and isinstance(outcome, Answer)):
+                self._end(loop, transfer, keep=not code)
             if isinstance(outcome, Hop):
                 self._wait(line, key, outcome)
             else:
                 outcomes.append((key, outcome))
         line.wake()
         return outcomes
+
+
+def _speaks(protocols: frozenset[str]) -> None:
+    missing = protocols - set(pycurl.version_info()[8])
+    if missing:
+        raise ConnectorError(f"the installed libcurl cannot speak {', '.join(sorted(missing))}; install another")
+
+
+def _plain(request: Request) -> Request:
+    if request.method != "GET" or request.body is not None:
+        raise Refused("a stream is opened by a GET without a body")
+    return request
+
+
+def _succeed(ended: list[tuple[None, Outcome]]) -> None:
+    for _, outcome in ended:
+        if isinstance(outcome, ConnectorError):
+            raise outcome
 
 
 def _ca_file() -> str:

@@ -4,7 +4,7 @@ import contextlib
 import math
 import selectors
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, Final
 
@@ -25,8 +25,9 @@ _MASKS: Final[Mapping[int, int]] = {
 class Loop:
     """One libcurl multi handle driven by a selector; one thread at a time uses it."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, make: Callable[[Setup], Transfer] = Transfer) -> None:
         self._setup = setup
+        self._make = make
         self._idle: list[Transfer] = []
         self.active: dict[Any, Transfer] = {}
         self.waiting = False
@@ -48,7 +49,7 @@ class Loop:
 
     def start(self, key: object, hop: Hop) -> None:
         """Begin a hop; `kick` sends it on its way."""
-        transfer = self._idle.pop() if self._idle else Transfer(self._setup)
+        transfer = self._idle.pop() if self._idle else self._make(self._setup)
         transfer.aim(key, hop, self.clock())
         self.active[transfer.easy] = transfer
         self._multi.add_handle(transfer.easy)
@@ -80,6 +81,17 @@ class Loop:
         So a caller who takes his time with one answer does not make the others late.
         """
         return self._left_at - self._stalled_s
+
+    def watch(self, fd: int, mask: int, wait_s: float) -> bool:
+        """Wait for a socket that libcurl has let go of, at most `wait_s` seconds; False: nothing, or woken."""
+        self._selector.register(fd, mask)
+        try:
+            ready = {key.fd for key, _ in self._selector.select(max(wait_s, 0.0))}
+        finally:
+            self._selector.unregister(fd)
+        if self._ear.fileno() in ready:
+            self._ear.recv(4_096)
+        return fd in ready
 
     def wake(self) -> None:
         """End a turn that waits, from any thread."""

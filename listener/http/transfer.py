@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import pycurl
 
@@ -54,14 +54,20 @@ class _Socket(socket.socket):
 class Transfer:
     """One easy handle, its callbacks, and the hop it is on; used again and again."""
 
+    protocols: ClassVar[int] = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
+    stays: ClassVar[bool] = False
+    """True: once it has its answer it is only open, not over."""
+
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self.easy: Any = pycurl.Curl()  # pycurl has no types
         self.hop: Hop
         self.key: Any = None  # whatever the caller of fetch_many calls this request
         self.lines: list[bytes] = []
+        self.placed = False
+        """True: it holds a slot; guarded by the client's lock."""
         for option, value in (
-            (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
+            (pycurl.PROTOCOLS, self.protocols),
             (pycurl.FOLLOWLOCATION, 0),
             (pycurl.PROXY, ""),
             (pycurl.NOPROXY, "*"),
@@ -85,6 +91,7 @@ class Transfer:
         self.discard: bool | None = None
         self.refused: Refused | None = None
         self.cut = self.private = self.tried = False
+        self.placed = True
         self.lines.clear()
         self.easy.setopt(pycurl.URL, hop.target.url)
         self.easy.setopt(pycurl.HTTPHEADER, hop.lines)
@@ -115,7 +122,7 @@ class Transfer:
         if broken is not None:
             return broken
         if code and not self.cut:
-            return self.refused if self.refused and not self.tried else _trouble(hop.target.host, code, text)
+            return self.refused if self.refused and not self.tried else trouble(hop.target.host, code, text)
         status, headers = read_head(self.lines)
         if status not in REDIRECTS or "location" not in headers:
             return Answer(hop.target.url, status, headers, b"".join(self.parts), hop.moved_to)
@@ -175,7 +182,8 @@ class Transfer:
         return 0 if self.broken is None else 1
 
 
-def _trouble(host: str, code: int, text: str) -> ConnectorError:
+def trouble(host: str, code: int, text: str) -> ConnectorError:
+    """Say in our words what libcurl says in its own."""
     shown = "".join(letter for letter in text[:200] if letter.isprintable())
     return ConnectorError(_TROUBLE.get(code, "could not read {host} ({text})").format(host=host, text=shown))
 
