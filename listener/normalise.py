@@ -33,7 +33,9 @@ def normalise(post: Post, now: datetime) -> Post:
     `LATEST`, lengths keep `limits` and end at whole characters, addresses that are not `urls.safe` are dropped.
     """
     url = _url(post.url)
-    links = tuple(link for link in _each(post.links, _url) if link != url)
+    text = _text(post.text, limits.TEXT_BYTES)
+    named = post.links if isinstance(post.links, tuple | list) else ()
+    links = tuple(link for link in _each([*named, *urls.written_in(text)], _url) if link != url)
     return Post(
         platform=_line(post.platform, limits.AUTHOR_BYTES).lower(),
         native_id=_id(post.native_id),
@@ -41,7 +43,7 @@ def normalise(post: Post, now: datetime) -> Post:
         account=_account(post.account),
         kind=post.kind if _one_of(post.kind, get_args(Kind)) else "post",
         title=_line(post.title, limits.TITLE_BYTES) or None,
-        text=_text(post.text, limits.TEXT_BYTES),
+        text=text,
         lang=_lang(post.lang),
         published_at=_time(post.published_at, LATEST),
         edited_at=_time(post.edited_at, now),

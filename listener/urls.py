@@ -4,7 +4,7 @@ What is particular to a site is data (`connectors/links.toml`), handed in as `Li
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -64,6 +64,10 @@ class LinkRules:
     """Paths of profiles, tags and searches: links there are no stories."""
 
 
+_WRITTEN: Final = re.compile(r"https?://[^\s<>\"|\\^`{}]{4,2000}", re.IGNORECASE)
+_ENDS: Final = ".,;:!?'’”»*_~"
+
+
 def safe(url: str | None) -> str | None:
     """Give an address that may be kept and shown, or None: http and https only, no user name, no control character.
 
@@ -89,6 +93,23 @@ def join(base: str, url: str) -> str | None:
         return safe(urljoin(base, url.strip()))
     except ValueError:
         return None
+
+
+def written_in(text: str) -> Iterator[str]:
+    """Find the addresses that stand in a plain text; one that was shortened for show (`example.org/ab…`) is none.
+
+    A sign that ends a sentence, and a bracket that opened before the address, do not belong to it.
+    """
+    for match in _WRITTEN.finditer(text):
+        found = match[0]
+        while found and (found[-1] in _ENDS or (found[-1] in ")]" and _unopened(found))):
+            found = found[:-1]
+        if not match[0].endswith(("…", "...")):
+            yield found
+
+
+def _unopened(text: str) -> bool:
+    return text.count("(") + text.count("[") < text.count(")") + text.count("]")
 
 
 def host(url: str) -> str | None:

@@ -1,4 +1,5 @@
 import time
+import timeit
 import tomllib
 from pathlib import Path
 
@@ -260,3 +261,29 @@ def test_the_shipped_patterns_take_linear_time(pattern):
 def test_any_post_has_a_story_link_or_none(links, title, text):
     found = urls.story_link(post(links=tuple(links), title=title or None, text=text), RULES)
     assert found is None or found.startswith("https://")
+
+
+WRITTEN = {
+    "see https://paper.example/bridge today": ["https://paper.example/bridge"],
+    "(https://a.example/x_(y)), then https://b.example/z.": ["https://a.example/x_(y)", "https://b.example/z"],
+    "<https://a.example/> and [text](https://b.example/c)": ["https://a.example/", "https://b.example/c"],
+    "https://a.example/long/ad… https://b.example/...": [],
+    "“https://a.example/q?x=1&y=2”, he wrote": ["https://a.example/q?x=1&y=2"],
+    "ftp://a.example javascript:alert(1) www.example.org": [],
+    "HTTPS://A.EXAMPLE/B": ["HTTPS://A.EXAMPLE/B"],
+}
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_addresses_written_in_a_text_are_found_without_the_signs_around_them(text):
+    assert list(urls.written_in(text)) == WRITTEN[text]
+
+
+@pytest.mark.parametrize("part", ["https://", "https://a", "(https://a.example/(", "https://a.example/))))"])
+def test_looking_for_addresses_takes_time_in_step_with_the_text(part):
+    def cost_s(times: int) -> float:
+        text = part * times
+        return min(timeit.repeat(lambda: list(urls.written_in(text)), number=1, repeat=3))
+
+    short, long = cost_s(2_000), cost_s(8_000)
+    assert long < 8 * short + 0.01
