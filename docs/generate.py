@@ -6,13 +6,15 @@
 import ast
 import inspect
 import textwrap
+import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
 
 from listener.cli import cli
-from listener.connector import Connector, Policy, connectors
+from listener.connector import Connector, connectors
+from listener.policy import Policy, policies
 
 FOLDER = Path(__file__).parent
 
@@ -34,7 +36,8 @@ def connectors_page(kinds: Mapping[str, type[Connector]]) -> str:
     ]
     parts = [INTRODUCTION, _table(("connector", "reads", "needs", "costs"), rows)]
     parts += [_section(name, kind) for name, kind in kinds.items()]
-    parts.append(_policies([row for kind in kinds.values() for row in (kind.traits.policies or {}).items()]))
+    table = tomllib.loads((FOLDER.parent / "connectors" / "policy.toml").read_text(encoding="utf-8"))
+    parts.append(_policies(sorted(policies(table).rows.items())))
     return "\n".join(parts)
 
 
@@ -73,6 +76,8 @@ def _section(name: str, kind: type[Connector]) -> str:
         f"Polled every {_minutes(traits.interval_s)} until the feed's own pace is known.",
     ]
     lines += [f"Limits: {traits.limit}."] if traits.limit else []
+    if traits.credentials:
+        lines += ["\nWhat it needs:\n", *(f"{number}. {step}" for number, step in enumerate(traits.credentials, 1))]
     if traits.examples:
         lines += ["\nWhat you may paste:\n", *(f"- `{example}`" for example in traits.examples)]
     lines += ["\nSettings:\n", _table(("setting", "default", "means"), _settings(kind))]
@@ -108,12 +113,16 @@ def _policies(policies: Iterable[tuple[str, Policy]]) -> str:
             _yes(policy.link_identities),
             _yes(policy.lead_profiles),
             _yes(policy.redistribute),
-            " ".join(part for part in (policy.attribution, policy.note) if part),
+            " ".join(part for part in (_retired(policy), policy.attribution, policy.note) if part),
         )
         for platform, policy in policies
     ]
     heads = ("platform", "keep the text", "link identities", "profiles of leads", "pass on", "what stands behind it")
     return f"## What each platform allows\n\n`listener policy` prints the same.\n\n{_table(heads, rows)}"
+
+
+def _retired(policy: Policy) -> str:
+    return f"**Retired**, {policy.retired}." if policy.retired else ""
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -122,7 +131,9 @@ def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _price(kind: type[Connector]) -> str:
-    return f"${kind.traits.price_usd:g} a post" if kind.traits.price_usd else "nothing"
+    traits = kind.traits
+    prices = [f"{price:g} {traits.currency} a {unit}" for unit, price in (traits.prices or {}).items()]
+    return ", ".join(prices) or "nothing"
 
 
 def _minutes(seconds: float) -> str:

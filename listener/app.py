@@ -11,7 +11,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
@@ -31,10 +31,14 @@ from listener.types import LABELS, Feed, FeedState, Label, Post
 
 if TYPE_CHECKING:
     from listener.briefing import Briefing
-    from listener.connector import Connector
+    from listener.connector import Connector, Traits
     from listener.doctor import Finding
+    from listener.drafting import Tools
     from listener.http import Client
-    from listener.pipeline import Outcome, Report, Tools
+    from listener.listening import Streams
+    from listener.pipeline import Outcome, Report
+    from listener.policy import Policies, Policy
+    from listener.upkeep import Filled, Imported
     from listener.urls import LinkRules
     from models.classifier import Classifier
 
@@ -45,6 +49,8 @@ PREVIEW: Final = 3
 """Posts shown before a feed is kept."""
 DISCOVERED: Final = 5
 """Feeds tried of those that a page points at."""
+ME: Final = "Me"
+"""Folder of the feeds of the user's own accounts."""
 STORY_DAYS: Final = 7.0
 """How long a post can found a story that later ones join."""
 
@@ -62,6 +68,56 @@ class Checked:
     title: str | None
     posts: tuple[Post, ...]
     """Newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorRow:
+    """What `listener connectors` says of one."""
+
+    name: str
+    traits: "Traits"
+    missing: str | None
+    """Which setting a poll would miss; None: ready."""
+    policies: "Mapping[str, Policy]"
+
+    @property
+    def state(self) -> str:
+        """Say in a word whether it can be used."""
+        return "ready" if self.missing is None else "needs you"
+
+    @property
+    def costs(self) -> str:
+        """Say what it costs."""
+        unit = self.traits.currency
+        prices = [f"{price:g} {unit} a {what}" for what, price in (self.traits.prices or {}).items()]
+        return ", ".join(prices) or "nothing"
+
+    def as_json(self) -> dict[str, object]:
+        """Make the JSON object."""
+        traits = self.traits
+        return {
+            "name": self.name,
+            "state": self.state,
+            "missing": self.missing,
+            "reads": traits.reads,
+            "needs": traits.needs,
+            "credentials": list(traits.credentials),
+            "costs": dict(traits.prices or {}),
+            "currency": traits.currency,
+            "limits": traits.limit,
+            "interval_s": traits.interval_s,
+            "examples": list(traits.examples),
+            "policy": {platform: asdict(row) for platform, row in self.policies.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What came of importing whom the user follows on one platform."""
+
+    accounts: int
+    new: int
+    feeds: int
 
 
 class App:
@@ -136,16 +192,18 @@ class App:
         """Build a connector once; ConfigError where it is unknown or its settings are wrong."""
         if name not in self._connectors:
             from listener.connector import load
+            from listener.sessions import SessionFile
 
             kind = load(name)
             settings = configuration.connector_settings(self.config, name, kind.settings_model)
-            self._connectors[name] = kind(settings, self.http)
+            sessions = SessionFile(self.store_path.with_name(f"{self.store_path.name}.sessions") / name, self.now)
+            self._connectors[name] = kind(settings, self.http, sessions)
         return self._connectors[name]
 
     @cached_property
     def tools(self) -> "Tools":
         """Gather what a turn is done with."""
-        from listener.pipeline import Tools
+        from listener.drafting import Tools
 
         self._keep_thresholds()
         return Tools(
@@ -154,6 +212,7 @@ class App:
             find=self.connector,
             scorer=self.classifier,
             links=self.links,
+            policy=self.policy,
             now=self.now,
             dice=random.random,
             obstacle=lambda: full_disk(self.store_path),
@@ -179,12 +238,50 @@ class App:
             self.store.set_meta("thresholds", json.dumps(shipped))
         return shipped
 
+    def connector_rows(self) -> list[ConnectorRow]:
+        """Describe every connector, those with wrong settings too."""
+        from listener.connector import connectors
+
+        rows = []
+        for name, kind in connectors().items():
+            try:
+                missing = self.connector(name).missing()
+            except ConfigError as error:
+                missing = str(error)
+            platforms = kind.traits.platforms or (name,)
+            rows.append(ConnectorRow(name, kind.traits, missing, {one: self.policy.of(one) for one in platforms}))
+        return rows
+
+    def spending_lines(self) -> list[str]:
+        """Say for people what was spent of which budget, and what platforms say is left of their quotas."""
+        from listener import budget
+        from listener.connector import Budgeted
+
+        lines, now = [], self.now()
+        for spent in self.store.spending(now):
+            source = self.connector(spent.connector)
+            unit, settings = source.traits.currency, source.settings
+            monthly = settings.monthly_budget if isinstance(settings, Budgeted) else 0.0
+            line = f"{spent.connector}: {budget.shown(spent.month, unit)} of {budget.shown(monthly, unit)} this month"
+            line += f", {budget.shown(spent.day, unit)} today"
+            if budget.is_low(spent, monthly):
+                line += "; most of the budget is gone"
+            if spent.stopped_until is not None:
+                line += f"; the platform's own cap is reached until {spent.stopped_until:%Y-%m-%d %H:%M} UTC"
+            lines.append(line)
+        for row in self.store.quotas():
+            of = f" of {row.quota.limit}" if row.quota.limit is not None else ""
+            lines.append(f"{row.connector}: {row.quota.left}{of} {row.quota.name} left, seen {row.seen_at:%H:%M} UTC")
+        return lines
+
     # feeds
 
     def _sync_feeds(self, store: Store) -> None:
         """Bring the configuration's feeds into the store; those that left the file are removed, posts stay."""
-        known = blake2b(repr(self.config.feeds).encode(), digest_size=8).hexdigest()
-        if store.get_meta("config_feeds") == known or (not self.config.feeds and self.config.path is None):
+        accounts = self.config.me.accounts
+        known = blake2b(repr((self.config.feeds, accounts)).encode(), digest_size=8).hexdigest()
+        nothing = not self.config.feeds and not accounts and self.config.path is None
+        if store.get_meta("config_feeds") == known or nothing:
             return
         now = self.now()
         wanted: set[int] = set()
@@ -195,10 +292,22 @@ class App:
             state = store.feed(kept.id)
             if state is not None and (state.paused, state.fixed_interval_s) != (entry.paused, entry.interval_s):
                 store.set_feed(kept.id, {"paused": entry.paused, "fixed_interval_s": entry.interval_s}, now)
+        for text in accounts:
+            mine = [replace(feed, folder=feed.folder or ME) for feed in self._mine(text)]
+            wanted |= {feed.id for feed in store.add_feeds(mine, now, from_config=True)}
         for state in store.feeds():
             if state.from_config and state.feed.id not in wanted:
                 store.remove_feed(state.feed.id)
         store.set_meta("config_feeds", known)
+
+    def _mine(self, text: str) -> list[Feed]:
+        """List the feeds of an account of the user's own."""
+        from listener.connector import names
+
+        feeds = [feed for name in names() for feed in self.connector(name).mine(text)]
+        if not feeds:
+            raise ConfigError(f"{self.config.path}: me.accounts: no connector knows {text!r} as an account")
+        return feeds
 
     def _configured(self, number: int, entry: configuration.FeedEntry) -> Feed:
         if entry.connector is not None and entry.query is not None:
@@ -330,13 +439,79 @@ class App:
         failing = [state.error for state in states if state.error is not None and not state.paused]
         return compose(choice, posts, now, rules, feeds=titles, failing=failing)
 
+    def streams(self, stop: threading.Event) -> "Streams":
+        """Build the supervisor of streams; its `tick` starts what is missing."""
+        from listener.listening import Streams
+
+        return Streams(self.tools, stop)
+
+    def tell(self) -> list[str]:
+        """Give a message for each thing that newly went wrong or recovered."""
+        from listener.upkeep import tell
+
+        return tell(self.tools)
+
+    def fill(self, feeds: Sequence[int] | None = None) -> "list[Filled]":
+        """Try to close the gaps of some feeds, or of all."""
+        from listener.upkeep import Filled, fill
+
+        found = []
+        for gap in self.store.gaps():
+            if feeds is None or gap.feed_id in feeds:
+                try:
+                    found.append(fill(self.tools, gap))
+                except ConnectorError as error:
+                    state = self.store.feed(gap.feed_id)
+                    assert state is not None
+                    found.append(Filled(state.feed, gap, reason=str(error)))
+        return found
+
+    def recheck(self) -> dict[str, int]:
+        """Read young posts again, at most once a day for each store."""
+        from listener.upkeep import recheck
+
+        today = self.now().date().isoformat()
+        if self.store.get_meta("rechecked_on") == today:
+            return {}
+        self.store.set_meta("rechecked_on", today)
+        used = sorted({state.feed.connector for state in self.store.feeds() if not state.paused})
+        return recheck(self.tools, [self.connector(name) for name in used])
+
+    def import_file(self, path: Path, name: str | None, watch: Callable[[int], None]) -> "Imported":
+        """Save what a file holds as history; `name`: the connector whose kind of file it is, None asks each."""
+        from listener.connector import names
+        from listener.upkeep import import_file
+
+        return import_file(self.tools, [self.connector(one) for one in ([name] if name else names())], path, watch)
+
+    def import_follows(self, wanted: Sequence[str], *, feeds: bool) -> dict[str, Followed]:
+        """Read whom the user follows on the named platforms, or on all that can say so and have a login."""
+        from listener.connector import Connector, connectors, follows
+
+        able = [name for name, kind in connectors().items() if kind.follows is not Connector.follows]
+        if unknown := [name for name in wanted if name not in able]:
+            raise ConfigError(f"{', '.join(unknown)}: cannot say whom you follow; these can: {', '.join(able)}")
+        ready = [name for name in able if self.connector(name).missing() is None]
+        if not wanted and not ready:
+            raise ConfigError(f"no login is set up that could say whom you follow; see `listener connectors {able[0]}`")
+        found = {}
+        for name in wanted or ready:
+            followed = list(follows(self.connector(name)))
+            new = self.store.save_follows(followed, self.now())
+            before = len(self.store.feeds())
+            if feeds:
+                added = {one.feed.query: replace(one.feed, folder=one.circle) for one in followed if one.feed}
+                self.store.add_feeds(list(added.values()), self.now())
+            found[name] = Followed(len(followed), new, len(self.store.feeds()) - before)
+        return found
+
     def fill_with_demo(self) -> int:
         """Save the sample day as a poll would have; give the number of posts."""
-        from listener import pipeline
+        from listener import upkeep
         from listener.demo import sample_day
 
         now = self.now()
-        return sum(pipeline.save_posts(self.tools, feed, posts, now) for feed, posts in sample_day(now))
+        return sum(upkeep.save_posts(self.tools, feed, posts, now) for feed, posts in sample_day(now))
 
     def doctor(self) -> "list[Finding]":
         """Examine everything this set-up stands on."""
@@ -349,23 +524,25 @@ class App:
             store=lambda: self.store,
             http=lambda: self.http,
             model=lambda: self.classifier.version,
+            spending=self.spending_lines,
             xml=expat_warning,
             now=self.now(),
         )
         return list(examine(patient))
 
+    @cached_property
+    def policy(self) -> "Policies":
+        """Read the table of what platforms allow, with what the user switched on."""
+        import tomllib
+
+        from listener.policy import policies
+
+        table = tomllib.loads(files("connectors").joinpath("policy.toml").read_text())
+        return policies(table, **self.config.policy.model_dump())
+
     def policies(self) -> list[dict[str, str | int | bool | None]]:
-        """List what each platform's terms let us do, one row a platform."""
-        from dataclasses import asdict
-
-        from listener.connector import Policy, connectors
-
-        rows = {
-            platform: policy
-            for name, kind in connectors().items()
-            for platform, policy in (kind.traits.policies or {name: Policy()}).items()
-        }
-        return [{"platform": platform} | asdict(rows[platform]) for platform in sorted(rows)]
+        """List what each platform's terms let us do, one row a platform; with what a retired one left here."""
+        return [{"platform": platform} | asdict(row) for platform, row in sorted(self.policy.rows.items())]
 
     def restore(self, source: Path) -> Path | None:
         """Put a backup in the store's place; give where the old store is kept, if there was one."""
@@ -381,8 +558,13 @@ class App:
     def maintain(self) -> dict[str, int]:
         """Delete what the retention no longer covers."""
         section = self.config.store
+        days = {name: float(row.keep_days) for name, row in self.policy.rows.items() if row.keep_days is not None}
         return self.store.prune(
-            self.now(), raw_days=section.raw_days, post_days=section.post_days, story_days=STORY_DAYS
+            self.now(),
+            raw_days=section.raw_days,
+            post_days=section.post_days,
+            story_days=STORY_DAYS,
+            platform_days=days,
         )
 
     def briefing_due(self) -> bool:

@@ -4,19 +4,21 @@ A connector is built as `Connector(settings, http)`. `fetch` does all I/O for on
 Connectors are found by entry point (group `listener.connectors`) and never imported by name.
 """
 
-import email.utils
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from listener import limits
 from listener.errors import BadPayload, ConfigError, ConnectorError, FeedGone, NotAuthorised, RateLimited
-from listener.types import Answer, Feed, Page, Post, Reject, Request
+from listener.types import Answer, Feed, Follow, Gap, Page, Post, Reject, Request
+from listener.waits import wait_s as wait_of
 
 GROUP: Final = "listener.connectors"
 EDGE_WAIT_S: Final = 3_600.0
@@ -40,6 +42,45 @@ class Http(Protocol):
         the loop at once and cancels what is under way.
         """
 
+    def lines(self, request: Request) -> Iterator[bytes]:
+        """Open a GET that goes on and on (server-sent events, a line of JSON each); yield its lines as they come.
+
+        A line is at most `limits.LINE_BYTES`; an empty one comes after `limits.PULSE_S` without any, so that the
+        caller may stop: closing the iterator closes the connection. Another status than 200 raises its error.
+        """
+
+    def websocket(self, request: Request) -> AbstractContextManager["WebSocket"]:
+        """Open a WebSocket (`ws://`, `wss://`), guarded like any connection; raise ConnectorError without one."""
+
+
+class WebSocket(Protocol):
+    """An open WebSocket; one thread uses it."""
+
+    def send(self, text: str) -> None:
+        """Send one text message."""
+
+    def receive(self, wait_s: float) -> bytes | None:
+        """Wait for a whole message (at most `limits.LINE_BYTES`); None: none came in that time.
+
+        Raises ConnectorError where the other side closed or broke off.
+        """
+
+
+class Sessions(Protocol):
+    """Where a connector keeps what a login gave it: a file of its own, mode 0600, never in the store or a backup."""
+
+    def get(self, name: str) -> str | None:
+        """Read a value; None: it was never put."""
+
+    def put(self, name: str, value: str) -> None:
+        """Keep a value, hidden from logs from now on; written whole or not at all."""
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold this connector's session alone, over all threads and programs."""
+
+    def count_login(self) -> None:
+        """Count a login that is about to be made; the sixth of a day raises NotAuthorised (R10)."""
+
 
 class Settings(BaseModel):
     """What every connector can be told in `[connectors.NAME]`; a connector adds its own fields."""
@@ -50,20 +91,13 @@ class Settings(BaseModel):
     """Another server that speaks the same API (a test, a mirror, a company's own); without it, the platform's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What a platform's terms let us do; one row of `listener policy`."""
+class Budgeted(Settings):
+    """The settings of a connector that costs money or units: 0 means off, and is the default of what costs money."""
 
-    store_text: bool = True
-    keep_days: int | None = None
-    """None: until told otherwise."""
-    link_identities: bool = True
-    lead_profiles: bool = True
-    redistribute: bool = True
-    attribution: str | None = None
-    """What must stand beside every rendering; None: nothing."""
-    note: str = ""
-    """In a sentence, with its source and date."""
+    monthly_budget: float = Field(default=0.0, ge=0)
+    """Most that may be spent in a calendar month (UTC), in the connector's currency; 0: it is off."""
+    daily_budget: float | None = Field(default=None, ge=0)
+    """Most that may be spent in a day (UTC); without it, the month's budget is spread over its days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +108,12 @@ class Traits:
     """What it reads, in a sentence for people."""
     needs: str | None = None
     """The credential it needs, in words; None: no key."""
-    price_usd: float = 0.0
-    """US dollars for one post; 0: free."""
+    credentials: tuple[str, ...] = ()
+    """How to get that credential, step by step, for people."""
+    currency: str = "USD"
+    """What `prices`, costs and budgets count: "USD", or a platform's own units."""
+    prices: Mapping[str, float] | None = None
+    """What one of each costs: `{"post": 0.005, "user": 0.01}`; None: nothing does."""
     interval_s: float = limits.INTERVAL_START_S
     """Default time between two polls."""
     slot_s: float | None = None
@@ -84,8 +122,8 @@ class Traits:
     """The platform's own limit, with source and date."""
     examples: tuple[str, ...] = ()
     """What a person may paste for `feeds add`."""
-    policies: Mapping[str, Policy] | None = None
-    """Platform name to its row; a connector with presets has several."""
+    platforms: tuple[str, ...] = ()
+    """Platforms that its posts were said on, each a row of the policy table; empty: the connector's own name."""
 
 
 class Connector:
@@ -97,9 +135,10 @@ class Connector:
     catch_all: ClassVar[bool] = False
     """True: `feed_for` takes any address at all, so it is asked after all others."""
 
-    def __init__(self, settings: Settings, http: Http) -> None:
+    def __init__(self, settings: Settings, http: Http, sessions: Sessions | None = None) -> None:
         self.settings = settings
         self.http = http
+        self.sessions = sessions
 
     def fetch(self, feed: Feed, cursor: str | None) -> Answer:
         """Do all the I/O for one page newer than `cursor` (None: the first poll of this feed)."""
@@ -128,6 +167,57 @@ class Connector:
     def discover(self, answer: Answer, feed: Feed) -> tuple[Feed, ...]:
         """List the feeds that a page which is no feed itself points at (autodiscovery); no I/O."""
         return ()
+
+    # what only some platforms have
+
+    def missing(self) -> str | None:
+        """Say which setting a poll would miss (`connectors.NAME.token is not set`); None: ready. No I/O."""
+        return None
+
+    def cost(self, feed: Feed, cursor: str | None) -> float:
+        """Give the most that the next page may cost, in `Traits.currency`; reserved before it is fetched. No I/O."""
+        return 0.0
+
+    def streams(self, feed: Feed) -> bool:
+        """Tell whether this feed may also be listened to without asking again and again."""
+        return False
+
+    def stream(self, feed: Feed, cursor: str | None) -> Iterator[Page]:
+        """Yield pages as they come, from `cursor` on where the platform can; an unchanged one every few seconds.
+
+        Closing the iterator ends it. Every page's cursor is one that `fetch` could go on from too.
+        """
+        raise NotImplementedError
+
+    def fill(self, feed: Feed, gap: Gap) -> str | None:
+        """Give a cursor from which a walk covers `gap`; None: the platform cannot go back there. No I/O."""
+        return None
+
+    def mine(self, account: str) -> tuple[Feed, ...]:
+        """List the feeds of an account of the user's own (as they write it): own posts, mentions, notifications.
+
+        Empty: not an account of this platform. No I/O.
+        """
+        return ()
+
+    def follows(self) -> Iterator[Follow]:
+        """Yield whom the user follows there, their lists too, in as many requests as it takes."""
+        raise NotImplementedError
+
+    def recheck(self, native_ids: Sequence[str]) -> Page:
+        """Read posts again that we hold (at most 100): what came, edited or not, and in `deleted` what is gone.
+
+        Raises NotImplementedError where the platform has no cheap way.
+        """
+        raise NotImplementedError
+
+    def read_archive(self, path: Path) -> Iterator[tuple[Feed, Page]]:
+        """Yield the posts of a file the user has (an export), each page with the feed that it belongs to.
+
+        An empty iterator: the file is not of a kind this connector knows. Raises BadPayload naming file and row where
+        it is, but cannot be read.
+        """
+        return iter(())
 
 
 class HttpConnector(Connector):
@@ -191,6 +281,45 @@ def request(connector: HttpConnector, feed: Feed, cursor: str | None) -> Request
     return _guarded(feed, lambda: connector.request(feed, cursor))
 
 
+def stream(connector: Connector, feed: Feed, cursor: str | None) -> Generator[Page]:
+    """Listen to a feed, inside the same boundary."""
+    pages = connector.stream(feed, cursor)
+    while True:
+        page = _guarded(feed, lambda: next(pages, None))
+        if page is None:
+            return
+        yield page
+
+
+def recheck(connector: Connector, feed: Feed, native_ids: Sequence[str]) -> Page:
+    """Read posts of a feed again, inside the same boundary; NotImplementedError passes."""
+    if type(connector).recheck is Connector.recheck:
+        raise NotImplementedError
+    return _guarded(feed, lambda: connector.recheck(native_ids))
+
+
+def follows(connector: Connector) -> Iterator[Follow]:
+    """Read whom the user follows, inside the same boundary."""
+    place = Feed(0, connector.name, "follows", connector.name)
+    found = connector.follows()
+    while True:
+        follow = _guarded(place, lambda: next(found, None))
+        if follow is None:
+            return
+        yield follow
+
+
+def archive(connector: Connector, path: Path) -> Iterator[tuple[Feed, Page]]:
+    """Read a file the user has, inside the same boundary."""
+    place = Feed(0, connector.name, path.name, connector.name)
+    pages = connector.read_archive(path)
+    while True:
+        page = _guarded(place, lambda: next(pages, None))
+        if page is None:
+            return
+        yield page
+
+
 def named(feed: Feed) -> str:
     """Name a feed in messages: `rss https://example.org/feed`. Queries never hold secrets."""
     return f"{feed.connector} {feed.query}"
@@ -216,7 +345,7 @@ def refuse(answer: Answer) -> None:
     status = answer.status
     if status < 300:
         return
-    wait_s = retry_after_s(answer.headers, datetime.now(UTC))
+    wait_s = wait_of(answer.headers, datetime.now(UTC))
     if status in (429, 503) or (status == 403 and wait_s is not None):
         raise RateLimited(f"HTTP {status}, the platform asks us to wait", wait_s)
     if status in (401, 402, 407):
@@ -230,38 +359,26 @@ def refuse(answer: Answer) -> None:
     raise ConnectorError(f"HTTP {status}")
 
 
-def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Read `Retry-After` (seconds, or an HTTP date) as seconds from `now`; None: absent or nonsense.
-
-    Kept inside `limits.WAIT_MIN_S` to `limits.WAIT_MAX_S` (R7).
-
-    Source: RFC 9110, section 10.2.3.
-    """
-    value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        wait_s = float(value[:9])
-    else:
-        try:
-            due = email.utils.parsedate_to_datetime(value)
-            wait_s = (due.astimezone(UTC) - now).total_seconds()
-        except (ValueError, TypeError, OverflowError):
-            return None
-    return min(max(wait_s, limits.WAIT_MIN_S), limits.WAIT_MAX_S)
-
-
 def refuse_web_page(answer: Answer) -> None:
     """Raise RateLimited where a block page of the platform's edge came in place of data; retrying fast makes it worse.
 
     Only for platforms whose every answer is data. Other statuses than these four mean what they say, page or not.
     """
     if answer.status in (200, 403, 429, 503) and _is_web_page(answer.body):
-        wait_s = retry_after_s(answer.headers, datetime.now(UTC)) or EDGE_WAIT_S
+        wait_s = wait_of(answer.headers, datetime.now(UTC)) or EDGE_WAIT_S
         raise RateLimited(f"HTTP {answer.status}: a web page came where data was due; something blocks us", wait_s)
 
 
 def _is_web_page(body: bytes) -> bool:
     start = body[:1_000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     return start.startswith(b"<") and (b"<!doctype html" in start or b"<html" in start)
+
+
+def secret(value: SecretStr | None, key: str) -> str:
+    """Give a credential from the settings; NotAuthorised naming `key` where the user has not set it."""
+    if value is None:
+        raise NotAuthorised(f'{key} is not set; say "env:NAME" or "file:PATH" there (`listener connectors` tells how)')
+    return value.get_secret_value()
 
 
 # Any: JSON is whatever the server says; each connector looks before it takes.

@@ -6,11 +6,14 @@ ListenerError
     RateLimited       wait `retry_after_s` first
     NotAuthorised     stop until credentials change
     FeedGone          stop polling this feed
+    OutOfBudget       spend nothing before `until`
     BadPayload        the platform changed its answer; keep a sample, tell the developers
     Refused           the address or the answer broke one of our limits; look at the feed's URL
   StoreError          nothing was saved; the whole turn may be repeated
   ModelError          the classifier's file is missing, damaged or of another version
 """
+
+from datetime import datetime
 
 
 class ListenerError(Exception):
@@ -39,6 +42,14 @@ class NotAuthorised(ConnectorError):
 
 class FeedGone(ConnectorError):
     """Stop polling: the platform says the feed is gone for good."""
+
+
+class OutOfBudget(ConnectorError):
+    """Report that the next call is not paid for: spend nothing before `until` (None: the month's end)."""
+
+    def __init__(self, message: str, until: datetime | None = None) -> None:
+        super().__init__(message)
+        self.until = until
 
 
 class BadPayload(ConnectorError):

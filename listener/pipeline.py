@@ -10,14 +10,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 from uuid import uuid4
 
-from listener import connector, limits, normalise, schedule, stories, urls
-from listener.connector import Connector, Http, HttpConnector
-from listener.errors import ConfigError, ConnectorError, StoreError
-from listener.store import Store
-from listener.types import Answer, Arrival, Draft, Feed, FeedState, Page, Plan, Post, Reject, Request, Scores, Turn
+from listener import budget, connector, limits, normalise, schedule
+from listener.connector import Budgeted, Connector, HttpConnector
+from listener.drafting import Tools, draft
+from listener.errors import (
+    ConfigError,
+    ConnectorError,
+    FeedGone,
+    NotAuthorised,
+    OutOfBudget,
+    RateLimited,
+    Refused,
+    StoreError,
+)
+from listener.types import Answer, Draft, Feed, FeedState, Health, Page, Plan, Request, Turn
 
 log = logging.getLogger(__name__)
 
@@ -29,36 +38,6 @@ CLAIM: Final = 5_000
 """Most feeds of one claim."""
 NEXT_WALK: Final = timedelta(seconds=limits.HOST_SLOT_S * 60)
 """A walk that met the page cap goes on after this."""
-
-
-class Scorer(Protocol):
-    """What the pipeline needs of a classifier."""
-
-    @property
-    def version(self) -> str:
-        """Name the weights."""
-
-    def score(self, posts: Sequence[Post]) -> list[Scores]:
-        """Give each post its probabilities, in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """Everything a turn is done with, built by `app`."""
-
-    store: Store
-    http: Http
-    find: Callable[[str], Connector]
-    """Name to a built connector; raises ConfigError for one that is not there."""
-    scorer: Scorer | None
-    links: urls.LinkRules
-    now: Callable[[], datetime]
-    dice: Callable[[], float]
-    """Uniform in [0, 1)."""
-    obstacle: Callable[[], str | None] = lambda: None
-    """Why polling must wait (a full disk), or None."""
-    worker: str = "worker"
-    """Who works, as leases name it: `pid@machine`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +85,8 @@ class _Walk:
     edited: int = 0
     deleted: int = 0
     rejected: int = 0
+    reservation: int | None = None
+    """The ledger's entry for the page being fetched; None: it costs nothing."""
 
 
 def poll_due(
@@ -127,16 +108,6 @@ def poll_due(
         return Report(obstacle=obstacle)
     tick = _Tick(tools, only, watch or (lambda _: None), stop or threading.Event())
     return tick.run(refill=refill)
-
-
-def save_posts(tools: Tools, feed: Feed, posts: Sequence[Post], now: datetime) -> int:
-    """Save posts that did not come by a poll, decided like any others; give how many are new. The feed is paused."""
-    kept = tools.store.add_feed(feed, now)
-    state = tools.store.set_feed(kept.id, {"paused": True}, now)
-    drafts, rejects = draft(tools, replace(state, last_success_at=now), Page(tuple(posts)), now)
-    plan = Plan(None, limits.INTERVAL_START_S)
-    turn = Turn(kept, now, None, plan, drafts, rejects=rejects, title=feed.title, home_url=feed.home_url)
-    return len(tools.store.save_page(turn).new)
 
 
 class _Tick:
@@ -213,10 +184,14 @@ class _Tick:
             self._futures.add(self._lanes.submit(self._run_lane, walks))
 
     def _start(self, state: FeedState, lanes: dict[str, list[_Walk]]) -> None:
+        retired = self.tools.policy.retired(state.feed.platform)
+        if retired is not None:
+            self._unusable(state, "gone", f"{state.feed.platform} is no more ({retired})")
+            return
         try:
             walk = _Walk(state, self.tools.find(state.feed.connector), state.cursor)
         except ConfigError as error:
-            self._unusable(state, error)
+            self._unusable(state, "needs you", str(error))
             return
         self._walks[state.feed.id] = walk
         if isinstance(walk.connector, HttpConnector):
@@ -224,19 +199,23 @@ class _Tick:
         else:
             lanes.setdefault(state.feed.connector, []).append(walk)
 
-    def _unusable(self, state: FeedState, error: ConfigError) -> None:
+    def _unusable(self, state: FeedState, health: Health, reason: str) -> None:
         interval_s = state.interval_s or limits.INTERVAL_START_S
-        plan = Plan(None, interval_s, state.failures + 1, "needs you", str(error))
+        plan = Plan(None, interval_s, state.failures + 1, health, reason)
+        outcome = Outcome(state.feed, plan, error=reason)
         with self._lock:
             self._plans.append((state.feed.id, None, plan))
-            self.report.outcomes.append(Outcome(state.feed, plan, error=str(error)))
-        log.error("%s: %s", connector.named(state.feed), error)
+            self.report.outcomes.append(outcome)
+        log.error("%s: %s", connector.named(state.feed), reason)
+        self.watch(outcome)
 
     def _ask(self, walk: _Walk) -> None:
         feed = walk.state.feed
-        assert isinstance(walk.connector, HttpConnector)
+        source = walk.connector
+        assert isinstance(source, HttpConnector)
         try:
-            request = connector.request(walk.connector, feed, walk.cursor)
+            walk = replace(walk, reservation=reserve(self.tools, source, feed, walk.cursor))
+            request = connector.request(source, feed, walk.cursor)
         except ConnectorError as error:
             self._failed(walk, error)
             return
@@ -267,8 +246,11 @@ class _Tick:
         for walk in walks:
             current: _Walk | None = walk
             while current is not None and not self.stop.is_set():
+                feed, cursor = current.state.feed, current.cursor
                 try:
-                    answer, page = connector.poll(current.connector, current.state.feed, current.cursor)
+                    reservation = reserve(self.tools, current.connector, feed, cursor)
+                    current = replace(current, reservation=reservation)
+                    answer, page = connector.poll(current.connector, feed, cursor)
                 except ConnectorError as error:
                     self._failed(current, error)
                     break
@@ -311,6 +293,8 @@ class _Tick:
             rejects=rejects,
             raw=body if any(draft.scores is not None for draft in drafts) else None,
             cost=page.cost,
+            reservation=walk.reservation,
+            quotas=page.quotas,
             title=page.title,
             home_url=page.home_url,
             moved_to=page.moved_to,
@@ -331,6 +315,7 @@ class _Tick:
             edited=walk.edited + len(saved.edited),
             deleted=walk.deleted + saved.deleted,
             rejected=walk.rejected + len(rejects),
+            reservation=None,
         )
         if not final:
             return following
@@ -348,6 +333,7 @@ class _Tick:
     # how it ends
 
     def _failed(self, walk: _Walk, error: ConnectorError) -> None:
+        settle_failed(self.tools, walk.connector, walk.reservation, error)
         default_s = walk.connector.traits.interval_s
         plan = schedule.after_failure(walk.state, error, self.tools.now(), default_s=default_s, dice=self.tools.dice())
         with self._lock:
@@ -375,51 +361,40 @@ class _Tick:
 def _is_plain(turn: Turn, state: FeedState) -> bool:
     """Tell a turn that changes nothing but cursor and plan; many of those are saved together."""
     named = (turn.title is None or turn.title == state.feed.title) and turn.home_url in (None, state.feed.home_url)
-    return named and not (turn.drafts or turn.deleted or turn.gap or turn.rejects or turn.moved_to or turn.cost)
+    paid = turn.cost or turn.reservation is not None or turn.quotas
+    return named and not (paid or turn.drafts or turn.deleted or turn.gap or turn.rejects or turn.moved_to)
 
 
-def draft(tools: Tools, state: FeedState, page: Page, now: datetime) -> tuple[tuple[Draft, ...], tuple[Reject, ...]]:
-    """Normalise a page's posts and decide about those that are unseen or edited."""
-    posts, rejects = _normalised(page, now)
-    known = tools.store.known(list(posts))
-    digests = {key: normalise.digest(post) for key, post in posts.items()}
-    unseen = [key for key in posts if known.get(key) != digests[key]]
-    scores = dict(zip(unseen, _scores(tools, [posts[key] for key in unseen]), strict=True))
-    first: Arrival = "live" if state.last_success_at else "first"
-    drafts = []
-    for key, post in posts.items():
-        arrival: Arrival = "archive" if post.native_id in page.archive else first
-        found = Draft(post, digests[key], arrival)
-        drafts.append(_decided(tools, found, scores[key]) if key in scores else found)
-    return tuple(drafts), (*page.rejects, *rejects)
+# money
 
 
-def _normalised(page: Page, now: datetime) -> tuple[dict[tuple[str, str], Post], list[Reject]]:
-    posts: dict[tuple[str, str], Post] = {}
-    rejects = []
-    for raw in page.posts[: limits.PAGE_ITEMS]:
-        post = normalise.normalise(raw, now)
-        reason = normalise.check(post)
-        if reason is None:
-            posts[post.platform, post.native_id] = post
-        else:
-            rejects.append(Reject(post.native_id or None, reason, (post.text or post.title or "")[:2_000]))
-    return posts, rejects
+def reserve(tools: Tools, source: Connector, feed: Feed, cursor: str | None) -> int | None:
+    """Reserve the most that the next page may cost; None: this connector costs nothing (R8).
+
+    Raises OutOfBudget where that is not allowed now.
+    """
+    settings = source.settings
+    if not isinstance(settings, Budgeted):
+        return None
+    cost, now, name = source.cost(feed, cursor), tools.now(), source.name
+    monthly, daily = settings.monthly_budget, settings.daily_budget
+    number = tools.store.reserve(name, cost, budget.allowance(monthly, daily, now), now)
+    if number is not None:
+        return number
+    spent = next((one for one in tools.store.spending(now) if one.connector == name), budget.Spending(name, 0.0, 0.0))
+    until = budget.resumes_at(spent, cost, monthly, daily, now)
+    unit = source.traits.currency
+    if until is None:
+        key = f"connectors.{name}.monthly_budget"
+        why = f"a page may cost {budget.shown(cost, unit)}, and {key} is {budget.shown(monthly, unit)}; raise it"
+        raise OutOfBudget(f"{connector.named(feed)}: {why}", budget.next_day(now))
+    why = f"{budget.shown(spent.month, unit)} of this month's {budget.shown(monthly, unit)} are spent"
+    raise OutOfBudget(f"{connector.named(feed)}: {why}; goes on {until:%Y-%m-%d %H:%M} UTC", until)
 
 
-def _scores(tools: Tools, posts: Sequence[Post]) -> list[Scores]:
-    if tools.scorer is None or not posts:
-        return [{} for _ in posts]
-    return tools.scorer.score(posts)
-
-
-def _decided(tools: Tools, found: Draft, scores: Scores) -> Draft:
-    post = found.post
-    link = urls.story_link(post, tools.links)
-    return replace(
-        found,
-        scores=scores,
-        model=tools.scorer.version if tools.scorer else None,
-        link_key=None if link is None else urls.link_key(link),
-        simhash=stories.simhash(f"{post.title or ''} {post.text}"),
-    )
+def settle_failed(tools: Tools, source: Connector, reservation: int | None, error: ConnectorError) -> None:
+    """Give back what was reserved for a call that the platform refused; what may have been billed stays spent."""
+    if isinstance(error, OutOfBudget) and reservation is not None:
+        tools.store.stop_spending(source.name, error.until or budget.next_month(tools.now()))
+    if reservation is not None and isinstance(error, OutOfBudget | RateLimited | NotAuthorised | FeedGone | Refused):
+        tools.store.settle(reservation, 0.0)

@@ -9,16 +9,15 @@ from statistics import median
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from listener import limits
-from listener.errors import ConnectorError, FeedGone, NotAuthorised, RateLimited
+from listener import health, limits
+from listener.errors import ConnectorError, FeedGone, NotAuthorised, OutOfBudget, RateLimited
 from listener.types import FeedState, Health, Page, Plan
 
 JITTER: Final = 0.1
 """Polls spread over this share of the interval either side, so that feeds added together drift apart."""
 POLLS_PER_POST: Final = 2
-QUIET_GAPS: Final = 3
-"""A feed is quiet after this many of its usual gaps without a post (design: health is what arrives)."""
-QUIET_FROM: Final = timedelta(days=2)
+SILENCES: Final = 3
+"""A silence of this many usual gaps begins to stretch the interval."""
 LATEST_BRIEFING: Final = timedelta(hours=6)
 """Later than this after its hour, a missed briefing is folded into the next (R4)."""
 
@@ -31,20 +30,22 @@ def after_success(state: FeedState, page: Page, now: datetime, *, default_s: flo
     interval_s = _clamp(max(interval_s, page.wait_s or 0.0), state.fixed_interval_s)
     wait_s = interval_s * (1 - JITTER + 2 * JITTER * dice)
     wait_s = min(max(wait_s, page.wait_s or 0.0, limits.WAIT_MIN_S), limits.INTERVAL_MAX_S)
-    return Plan(now + timedelta(seconds=wait_s), interval_s, health=health_of(state, now))
+    return Plan(now + timedelta(seconds=wait_s), interval_s, health=health.of_feed(state, now))
 
 
 def after_failure(state: FeedState, error: ConnectorError, now: datetime, *, default_s: float, dice: float) -> Plan:
     """Plan the next poll after a failure: wait as told, back off with full jitter, or wait for the user."""
     interval_s = state.interval_s or default_s
+    if isinstance(error, OutOfBudget):
+        return Plan(error.until, interval_s, state.failures, "out of budget", str(error))
     failures = state.failures + 1
-    health, stop = _state_of(error)
+    state_now, stop = _state_of(error)
     if stop:
-        return Plan(None, interval_s, failures, health, str(error))
+        return Plan(None, interval_s, failures, state_now, str(error))
     wait_s = backoff_s(failures, dice)
     if isinstance(error, RateLimited) and error.retry_after_s is not None:
         wait_s = min(error.retry_after_s * (1 + JITTER * dice), limits.WAIT_MAX_S)
-    return Plan(now + timedelta(seconds=wait_s), interval_s, failures, health, str(error))
+    return Plan(now + timedelta(seconds=wait_s), interval_s, failures, state_now, str(error))
 
 
 def _state_of(error: ConnectorError) -> tuple[Health, bool]:
@@ -67,7 +68,7 @@ def adaptive_s(state: FeedState, now: datetime, default_s: float) -> float:
     if gap_s is None:
         return _clamp(default_s, None)
     silent_s = max(0.0, (now - state.recent[0]).total_seconds())
-    return _clamp(max(gap_s, silent_s / QUIET_GAPS) / POLLS_PER_POST, None)
+    return _clamp(max(gap_s, silent_s / SILENCES) / POLLS_PER_POST, None)
 
 
 def usual_gap_s(state: FeedState) -> float | None:
@@ -75,15 +76,6 @@ def usual_gap_s(state: FeedState) -> float | None:
     if len(state.recent) < 4:
         return None
     return median((newer - older).total_seconds() for newer, older in pairwise(state.recent))
-
-
-def health_of(state: FeedState, now: datetime) -> Health:
-    """Tell a feed that brings posts as it used to from one that fell silent."""
-    gap_s = usual_gap_s(state)
-    if gap_s is None:
-        return "fresh"
-    allowed = max(timedelta(seconds=QUIET_GAPS * gap_s), QUIET_FROM)
-    return "quiet" if now - state.recent[0] > allowed else "fresh"
 
 
 def _clamp(interval_s: float, fixed_s: float | None) -> float:

@@ -83,7 +83,7 @@ class Post:
     tags: tuple[str, ...] = ()
     media: tuple[Media, ...] = ()
     community: str | None = None
-    """Subreddit, channel, tag, repository, list: where it was said."""
+    """Group, channel, tag, repository, list: where it was said."""
     counts: Counts | None = None
     instance: str | None = None
     visibility: Visibility | None = None
@@ -151,6 +151,27 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """How much a platform still lets us ask, as it says itself."""
+
+    name: str
+    """What is counted: "requests a day", "search"."""
+    left: int
+    limit: int | None = None
+    resets_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """One account that the user follows on a platform, and the feed that brings its posts."""
+
+    account: Account
+    feed: Feed | None = None
+    circle: str | None = None
+    """The user's own list that the account is in."""
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """What one poll brought back."""
 
@@ -164,7 +185,9 @@ class Page:
     wait_s: float | None = None
     """Seconds that the platform asks us to wait before the next poll of this feed."""
     cost: float = 0.0
-    """US dollars spent for this page."""
+    """What this page cost, in the connector's currency (`Traits.currency`)."""
+    quotas: tuple["Quota", ...] = ()
+    """What the platform says is left of its quotas."""
     unchanged: bool = False
     """True: a 304, or a body we have read before. `cursor` may still be new."""
     title: str | None = None
@@ -208,7 +231,7 @@ class Draft:
     """Signed 64-bit near-duplicate print of the text; None: too short to compare."""
 
 
-Health = Literal["new", "fresh", "quiet", "broken", "limited", "needs you", "gone"]
+Health = Literal["new", "fresh", "quiet", "broken", "limited", "out of budget", "needs you", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +287,9 @@ class Turn:
     raw: bytes | None = field(default=None, repr=False)
     """The answer's body, kept compressed while the retention says so; None: nothing worth keeping."""
     cost: float = 0.0
+    reservation: int | None = None
+    """Number of the ledger's entry that was made for this page; saving settles it with `cost`."""
+    quotas: tuple[Quota, ...] = ()
     title: str | None = None
     home_url: str | None = None
     moved_to: str | None = None

@@ -27,15 +27,20 @@ FLOORS = {
         "tally",
         "timebox",
         "wording",
+        "waits",
+        "walk",
+        "policy",
+        "budget",
+        "health",
     },
-    2: {"store", "connector", "http", "config", "secrets", "bridges", "sandbox", "opml", "starter", "demo"},
-    3: {"pipeline"},
+    2: {"store", "connector", "http", "config", "secrets", "bridges", "sandbox", "opml", "starter", "demo", "sessions"},
+    3: {"pipeline", "drafting", "upkeep", "listening"},
     4: {"runner", "doctor"},
     5: {"app"},
     6: {"cli", "__main__"},
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
-CONNECTORS_MAY = {"connector", "types", "errors", "limits", "html", "urls", "sandbox"}
+CONNECTORS_MAY = {"connector", "bridges", "types", "errors", "limits", "html", "urls", "sandbox", "waits", "walk"}
 MODELS_MAY = {"types", "errors", "limits"}
 
 DOORS = {
@@ -61,7 +66,6 @@ NOWHERE = {
     "urllib.request",
     "urllib3",
     "http.client",
-    "xml",
     "multiprocessing",
 }
 CLOCKS_AND_FILES = {"now", "utcnow", "today", "open", "sleep", "read_text", "write_text", "read_bytes", "urlopen"}
@@ -171,6 +175,9 @@ def test_foreign_exceptions_end_at_one_boundary(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ExceptHandler) and not path.match("listener/connector.py"):
             caught = set(re.findall(r"\w+", ast.unparse(node.type))) if node.type else {"Exception"}
+            last = node.body[-1]
+            if isinstance(last, ast.Raise) and last.exc is None:
+                continue  # it cleans up and lets everything through
             assert not caught & {"Exception", "BaseException"}, f"{path.name}:{node.lineno} catches everything"
 
 

@@ -1,7 +1,7 @@
 """What every connector keeps to, over every recording it reads, through real loopback HTTP.
 
-A new connector adds rows to the tables below and cases of its own under `tests/data/<connector>/`; it adds no test
-code. `REWRITE_GOLDEN=1` rewrites what is expected of those cases; a person reads the diff.
+A new connector adds a table `tests/cases/<connector>.py` and cases of its own under `tests/data/<connector>/`; it adds
+no test code. `REWRITE_GOLDEN=1` rewrites what is expected of those cases; a person reads the diff.
 """
 
 import email.utils
@@ -10,10 +10,12 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +29,7 @@ from listener.connector import Connector, connectors, named, poll, read
 from listener.errors import BadPayload, ConnectorError, FeedGone, NotAuthorised, RateLimited
 from listener.http import Client, Limits
 from listener.types import Answer, Feed, Page
+from tests.cases import Case
 from tests.conftest import SHARED
 from tests.replay import Fault, Replay, cut, drops, hangs, recorded, says, sends, truncated
 from tests.servers import Reply, Seen, Server, serving
@@ -37,136 +40,19 @@ RECORDED = recorded(SHARED / "recordings")
 """Empty where the recordings are missing; the tests over them then skip."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """One poll, answered by recordings."""
-
-    connector: str
-    query: str
-    """`{url}` stands for the server."""
-    recordings: Mapping[str, str]
-    """Path, whatever the query, to the recording (`platform/file`) served there."""
-    made: Mapping[str, bytes] = field(default_factory=dict)
-    """Path to a body of our own that the poll needs beside them."""
-    also: str | None = None
-    """Pattern of further paths that the poll asks for; where nothing is recorded, `null` is served."""
-    posts: int | None = None
-    """How many come; None: any number."""
-    error: type[ConnectorError] | None = None
-    """What comes in place of a page."""
-
-    @property
-    def name(self) -> str:
-        return f"{self.connector} {self.query} {' '.join(self.recordings.values())}"
-
-
-ITEM = r"/v0/item/\d+\.json"
-SEARCH = "/api/v1/search_by_date"
-NO_FEEDS = {
-    "feeds/rssparser_unrecognized.xml",
-    "feeds/miniflux_iso88591_utf8_mismatch.xml",
-    "feeds/feedparser_illformed_rss_empty_document.xml",
-}
-"""Recorded as feeds, but none: an unknown document, a damaged one, an empty one."""
-FEEDS = (
-    "feeds/*",
-    "podcasts/*",
-    "github/atom_releases.xml",
-    "google_alerts/*.xml",
-    "google_news/*.xml",
-    "hackernews/rss_frontpage.xml",
-    "medium/*.xml",
-    "reddit/rss_*.xml",
-    "youtube/channel_rss.xml",
-)
-"""What the connector for feeds reads."""
-
-
-def hackernews(query: str, path: str, file: str, posts: int) -> Case:
-    return Case(
-        "hackernews", query, {path: f"hackernews/{file}"}, also=ITEM if path.startswith("/v0") else None, posts=posts
-    )
-
-
-def hackernews_item(file: str, posts: int) -> Case:
-    number = re.sub(r"\D", "", file)
-    served = {f"/v0/item/{number}.json": f"hackernews/{file}"}
-    return Case("hackernews", "show", served, {"/v0/showstories.json": f"[{number}]".encode()}, posts=posts)
-
-
-def stackexchange(query: str, path: str, file: str, posts: int) -> Case:
-    return Case("stackexchange", query, {f"/2.3/{path}": f"stackexchange/{file}"}, posts=posts)
-
-
-def rss(name: str) -> Case:
-    return Case("rss", f"{{url}}/{name}", {f"/{name}": name}, error=BadPayload if name in NO_FEEDS else None)
-
-
-CASES = [
-    hackernews("top", "/v0/topstories.json", "firebase_topstories.json", 1),
-    hackernews("new", "/v0/newstories.json", "firebase_newstories.json", 1),
-    hackernews("ask", "/v0/askstories.json", "firebase_askstories.json", 1),
-    hackernews("show", "/v0/showstories.json", "firebase_showstories.json", 1),
-    hackernews("jobs", "/v0/jobstories.json", "firebase_jobstories.json", 1),
-    *(hackernews_item(f"firebase_item_{number}.json", 1) for number in (1000, 8863, 21278790, 21301382, 21337844)),
-    *(hackernews_item(f"firebase_item_{number}.json", 1) for number in (21352239, 21500569, 21500985)),
-    hackernews_item("firebase_item_21501055.json", 0),
-    hackernews_item("firebase_item_3000.txt", 0),
-    hackernews_item("firebase_item_9000.txt", 0),
-    hackernews("search:anthropic", SEARCH, "algolia_search.json", 3),
-    hackernews("comments:", SEARCH, "algolia_search_comments_TRIMMED.json", 2),
-    # The platform answered this word with "nodes", a typo that it forgave.
-    hackernews("comments:nodejs", SEARCH, "algolia_search_comments_TRIMMED.json", 0),
-    stackexchange("stackoverflow.com/css", "questions", "questions_unanswered_2016.json", 30),
-    stackexchange("stackoverflow.com/pandas", "questions", "stackexchange_question.json", 1),
-    # Whoever took the names out of these two gave both questions one id.
-    stackexchange("stackoverflow.com/pandas", "questions", "stackexchange_question_page.json", 1),
-    stackexchange("stackoverflow.com/pandas", "questions", "stackexchange_question_backoff_page.json", 1),
-    stackexchange("stackoverflow.com/search/asyncio", "search/advanced", "search_2026.json", 3),
-    *(rss(name) for name in RECORDED if any(fnmatch(name, pattern) for pattern in FEEDS)),
-]
-
-LATER = "no connector speaks this interface yet"
-NOT_READ = {
-    "bluesky/*": LATER,
-    "devto/*": LATER,
-    "discord/*": LATER,
-    "discourse/*": LATER,
-    "facebook/*": LATER,
-    "github/*.json": LATER,
-    "github/*.html": LATER,
-    "hackernews/firebase_maxitem.txt": "we follow lists and searches, not every single item",
-    "hackernews/firebase_updates.json": "edits of items from lists are not followed",
-    "hackernews/firebase_user_*.json": "profiles are not read",
-    "instagram/*": LATER,
-    "lemmy/*": LATER,
-    "linkedin/*": LATER,
-    "lobsters/*": LATER,
-    "mail/*": LATER,
-    "mastodon/*": LATER,
-    "nostr/*": LATER,
-    "producthunt/*": LATER,
-    "reddit/*.json": LATER,
-    "slack/*": LATER,
-    "telegram/*": LATER,
-    "threads/*": LATER,
-    "wordpress/*": LATER,
-    "x/*": LATER,
-    "youtube/*.json": LATER,
+CASES_OF = {name: import_module(f"tests.cases.{name}") for name in KINDS if find_spec(f"tests.cases.{name}")}
+CASES: list[Case] = [case for table in CASES_OF.values() for case in table.CASES]
+SPOILT: dict[str, Case] = {name: case for table in CASES_OF.values() for name, case in table.SPOILT.items()}
+NOT_READ: dict[str, str] = {
+    pattern: reason for table in CASES_OF.values() for pattern, reason in getattr(table, "NOT_READ", {}).items()
 }
 """Recordings that no case reads, and why."""
 
-WITHOUT_LINK = {"rss"}
-"""Connectors whose posts may lack an address, because entries of feeds may."""
-SALVAGES = {"rss"}
-"""Connectors that read what is whole of a truncated answer."""
-SPOILT = {
-    "hackernews list": hackernews("ask", "/v0/askstories.json", "firebase_askstories.json", 1),
-    "hackernews search": hackernews("search:anthropic", SEARCH, "algolia_search.json", 3),
-    "stackexchange": stackexchange("stackoverflow.com/css", "questions", "questions_unanswered_2016.json", 30),
-    "rss": rss("medium/profile_rss.xml"),
-}
-"""One case for each way to ask: these meet every fault."""
+
+def has(name: str, trait: str) -> bool:
+    """Ask a connector's table for one of the traits of `tests.cases`."""
+    return bool(getattr(CASES_OF.get(name), trait, False))
+
 
 needs_recordings = pytest.mark.skipif(not RECORDED, reason="needs ../shared/recordings, which this checkout lacks")
 
@@ -193,7 +79,21 @@ def replaying(case: Case, fault: Fault | None = None, read_s: float = 5.0) -> It
 
 def connector(name: str, http: Client | None, base_url: str | None = None) -> Connector:
     kind = KINDS[name]
-    return kind(kind.settings_model(base_url=base_url), http)
+    settings = getattr(CASES_OF.get(name), "SETTINGS", {})
+    return kind(kind.settings_model.model_validate({**settings, "base_url": base_url}), http, Kept())
+
+
+class Kept(dict[str, str]):
+    """A session that lives as long as the test."""
+
+    def put(self, name: str, value: str) -> None:
+        self[name] = value
+
+    def lock(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def count_login(self) -> None:
+        """Count nothing."""
 
 
 def feed(case: Case, url: str) -> Feed:
@@ -216,7 +116,7 @@ def assert_sound(page: Page, name: str) -> None:
     for post in page.posts:
         assert post.platform
         assert isinstance(post.text, str)
-        assert post.url or (name in WITHOUT_LINK), "every post has an address"
+        assert post.url or has(name, "WITHOUT_LINK"), "every post has an address"
         for url in (post.url, post.account and post.account.url, *post.links, *(m.url for m in post.media)):
             assert url is None or url == urls.safe(url), "every address is one that may be shown"
         for moment in (post.published_at, post.edited_at):
@@ -226,17 +126,21 @@ def assert_sound(page: Page, name: str) -> None:
 def test_every_recording_is_read_or_says_why_not(recordings):
     read_ones = {name for case in CASES for name in case.recordings.values()}
     for name in RECORDED:
+        if name.split("/")[0] in set(KINDS) - set(CASES_OF):
+            continue
         reasons = [pattern for pattern in NOT_READ if fnmatch(name, pattern)]
         assert (name in read_ones) != bool(reasons), f"{name}: in a case or in NOT_READ, one of the two"
     for pattern in NOT_READ:
-        assert any(fnmatch(name, pattern) for name in RECORDED), f"{pattern} matches nothing any more"
+        assert not RECORDED or any(fnmatch(name, pattern) for name in RECORDED), f"{pattern} matches nothing any more"
     assert read_ones <= set(RECORDED)
 
 
 def test_every_connector_is_under_this_contract():
     installed = set(KINDS)
-    assert {case.connector for case in SPOILT.values()} == installed
-    assert installed <= {path.parent.name for path in DATA.glob("*/*.answer")}
+    assert {case.connector for case in SPOILT.values()} | {n for n in KINDS if has(n, "NOT_HTTP")} == installed
+    assert installed <= {path.parent.name for path in DATA.glob("*/*.answer")} | {
+        n for n in KINDS if has(n, "NOT_HTTP")
+    }
 
 
 @needs_recordings
@@ -245,22 +149,22 @@ def test_a_recording_becomes_a_sound_page_and_only_what_was_due_is_asked(case):
     with replaying(case) as (server, reader, source):
         if case.error is not None:
             with pytest.raises(case.error) as caught:
-                poll(reader, source, None)
+                poll(reader, source, case.cursor)
             assert str(caught.value).startswith(named(source))
             return
-        answer, page = poll(reader, source, None)
+        answer, page = poll(reader, source, case.cursor)
         asked = [urlsplit(path).path for path in server.paths()]
         due = {*case.recordings, *case.made}
         assert due <= set(asked)
-        assert len(set(asked)) == len(asked), "nothing is asked for twice"
+        assert case.again or len(set(asked)) == len(asked), "nothing is asked for twice"
         assert all(path in due or (case.also and re.fullmatch(case.also, path)) for path in asked)
         for seen in server.seen:
-            assert seen.method == "GET"
-            assert not {"authorization", "cookie"} & set(seen.headers)
+            assert seen.method in getattr(CASES_OF[case.connector], "METHODS", {"GET"})
+            assert has(case.connector, "SENDS_SECRETS") or not {"authorization", "cookie"} & set(seen.headers)
             assert seen.headers["user-agent"].startswith("listener/")
         assert_sound(page, case.connector)
         assert case.posts is None or len(page.posts) == case.posts
-        assert read(reader, answer, source, None) == page, "the same answer read twice is the same page"
+        assert read(reader, answer, source, case.cursor) == page, "the same answer read twice is the same page"
 
 
 @needs_recordings
@@ -329,7 +233,7 @@ def test_what_goes_wrong_becomes_our_error_and_names_the_feed(case, fault):
         outcome = ours(lambda: poll(reader, source, None)[1])
     if isinstance(outcome, Page):
         assert fault == "a truncated body", "only what is broken off may still be read"
-        assert case.connector in SALVAGES
+        assert has(case.connector, "SALVAGES")
         assert_sound(outcome, case.connector)
         return
     assert isinstance(outcome, expected)
@@ -451,12 +355,11 @@ def assert_page_or_ours(name: str, source: Feed, body: bytes, at: str | None) ->
         assert str(outcome).startswith(named(source))
 
 
-@pytest.mark.parametrize("name", sorted(KINDS))
+@pytest.mark.parametrize("name", sorted(CASES_OF))
 @settings(max_examples=40, deadline=None)
 @given(body=st.binary(max_size=300) | documents.map(lambda one: json.dumps(one).encode()))
 def test_any_bytes_are_a_page_or_our_error(name, body):
-    queries = {"hackernews": ("ask", "comments:x"), "stackexchange": ("stackoverflow.com/go",)}
-    for query in queries.get(name, ("https://example.org/feed",)):
+    for query in CASES_OF[name].QUERIES:
         assert_page_or_ours(name, Feed(1, name, query, name), body, None)
 
 

@@ -44,7 +44,7 @@ def hasty():
 
 
 def parse(box: Sandbox, body: bytes, number: int = 1, kind: str = "application/xml") -> Page:
-    rss = Rss(Settings(), NoHttp(), box)
+    rss = Rss(Settings(), NoHttp(), box=box)
     feed = Feed(number, "rss", f"https://hostile.example/{number}", "rss")
     return read(rss, Answer(feed.query, 200, {"content-type": kind}, body), feed, None)
 

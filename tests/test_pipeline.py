@@ -12,9 +12,10 @@ import pytest
 from listener import limits, pipeline
 from listener.addresses import NetworkRules
 from listener.connector import Connector, HttpConnector, Settings, Traits
+from listener.drafting import Tools
 from listener.errors import BadPayload, ConfigError, StoreError
 from listener.http import Client
-from listener.pipeline import Tools, poll_due
+from listener.pipeline import poll_due
 from listener.store import PostQuery
 from listener.store.sqlite import SqliteStore
 from listener.types import Answer, Feed, Page, Post, Request

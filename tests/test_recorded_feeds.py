@@ -52,7 +52,7 @@ def recorded() -> dict[str, tuple[bytes, dict[str, str]]]:
 FEEDS = recorded()
 pytestmark = pytest.mark.skipif(not FEEDS, reason="needs ../shared/recordings, which this checkout does not have")
 GOOD = [name for name in FEEDS if Path(name).name not in NO_FEEDS]
-RSS = Rss(Settings(), NoHttp(), InProcess("connectors.rss.child:work"))
+RSS = Rss(Settings(), NoHttp(), box=InProcess("connectors.rss.child:work"))
 FEED = Feed(7, "rss", "https://feeds.example.org/all/feed.xml", "rss")
 
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listener.connector import refuse, retry_after_s
+from listener.connector import refuse
 from listener.errors import RateLimited
 from listener.types import Answer
+from listener.waits import retry_after_s
 
 NOW = datetime(2024, 3, 10, 12, 0, 0, tzinfo=UTC)
 DAY_S = 86_400

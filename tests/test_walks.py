@@ -11,8 +11,9 @@ from connectors import hackernews
 from listener import limits
 from listener.addresses import NetworkRules
 from listener.connector import load
+from listener.drafting import Tools
 from listener.http import Client
-from listener.pipeline import Tools, poll_due
+from listener.pipeline import poll_due
 from listener.store import PostQuery
 from listener.store.sqlite import SqliteStore
 from listener.types import Feed

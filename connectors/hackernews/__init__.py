@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from connectors.hackernews import lists, pasted, searches
-from listener.connector import Connector, Policy, Traits, json_body, refuse, refuse_web_page
+from listener.connector import Connector, Traits, json_body, refuse, refuse_web_page
 from listener.errors import BadPayload, ConnectorError
 from listener.types import Answer, Feed, Page, Request
 
@@ -41,12 +41,6 @@ class HackerNews(Connector):
             "https://news.ycombinator.com/show",
             "https://news.ycombinator.com/user?id=whoishiring",
         ),
-        policies={
-            "hackernews": Policy(
-                note="No terms are stated with the public interface (github.com/HackerNews/API, read 2026-11-23); "
-                "deleted and killed posts are taken out when we see that they are gone."
-            )
-        },
     )
 
     def fetch(self, feed: Feed, cursor: str | None) -> Answer:

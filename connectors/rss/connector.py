@@ -15,7 +15,7 @@ from connectors.rss.cursor import Cursor, key_hash
 from connectors.rss.facts import TRAITS
 from connectors.rss.page import page
 from connectors.rss.posts import Context
-from listener import connector, limits, urls
+from listener import connector, limits, urls, waits
 from listener.connector import HttpConnector
 from listener.errors import BadPayload, RateLimited
 from listener.sandbox import Sandbox
@@ -56,8 +56,14 @@ class Rss(HttpConnector):
     settings: Settings
     catch_all = True
 
-    def __init__(self, settings: Settings, http: connector.Http, box: Sandbox | None = None) -> None:
-        super().__init__(settings, http)
+    def __init__(
+        self,
+        settings: Settings,
+        http: connector.Http,
+        sessions: connector.Sessions | None = None,
+        box: Sandbox | None = None,
+    ) -> None:
+        super().__init__(settings, http, sessions)
         self._box = box or sandbox()
 
     def request(self, feed: Feed, cursor: str | None) -> Request:
@@ -162,7 +168,7 @@ def _moved_to(answer: Answer, feed: Feed) -> str | None:
 
 
 def _reset_s(answer: Answer) -> float | None:
-    asked = connector.retry_after_s(answer.headers, datetime.now(UTC))
+    asked = waits.retry_after_s(answer.headers, datetime.now(UTC))
     left = answer.headers.get("x-ratelimit-reset", "")
     if asked is None and re.fullmatch(r"\d{1,9}(\.\d{1,3})?", left):
         asked = min(max(float(left), limits.WAIT_MIN_S), limits.WAIT_MAX_S)

@@ -14,7 +14,7 @@ from connectors.stackexchange import walk
 from connectors.stackexchange.queries import Query, pasted
 from connectors.stackexchange.questions import PLATFORM, question
 from listener import connector, limits
-from listener.connector import HttpConnector, Policy, Traits, gather, json_body, refuse_web_page
+from listener.connector import HttpConnector, Traits, gather, json_body, refuse_web_page
 from listener.errors import BadPayload, ConnectorError, NotAuthorised, RateLimited
 from listener.types import Answer, Feed, Page, Request
 
@@ -76,13 +76,6 @@ class StackExchange(HttpConnector):
             "dba.stackexchange.com/unanswered/postgresql",
             "stackoverflow.com/search/connection pool [postgresql]",
         ),
-        policies={
-            PLATFORM: Policy(
-                attribution="Name the author, link the question and the author's profile, and name the licence.",
-                note="Content is CC BY-SA; each question names its version "
-                "(api.stackexchange.com/docs/types/question, field content_license, read 2026-11-23).",
-            )
-        },
     )
 
     def request(self, feed: Feed, cursor: str | None) -> Request:

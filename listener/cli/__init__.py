@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +32,9 @@ COMMANDS: Final = {
     "show": ("posts", "Show one post whole."),
     "label": ("posts", "Say what a post is, or is not."),
     "briefing": ("run", "Print the briefing: stories, leads and questions, with an end."),
+    "connectors": ("connectors", "List what can be read: what each connector needs, costs and allows."),
+    "accounts": ("connectors", "List whom you follow, or import it from a platform."),
+    "import": ("connectors", "Keep the posts of a file you have: an export, an mbox, CSV, JSON Lines."),
     "prune": ("care", "Delete what the retention no longer covers."),
     "doctor": ("care", "Look for what is wrong, and say what to do."),
     "backup": ("care", "Write a complete, checked copy of the store."),
@@ -126,7 +130,7 @@ class LazyGroup(Group):
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"listener.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name + "_" * iskeyword(cmd_name))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -144,7 +144,7 @@ def _print_policies(rows: Iterable[dict[str, str | int | bool | None]]) -> None:
             words[bool(row["link_identities"])],
             words[bool(row["lead_profiles"])],
             words[bool(row["redistribute"])],
-            "; ".join(str(row[key]) for key in ("attribution", "note") if row[key]),
+            "; ".join(str(row[key]) for key in ("retired", "attribution", "note") if row[key]),
         )
     Console().print(table)
 

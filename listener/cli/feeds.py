@@ -42,6 +42,11 @@ def list_feeds(session: Session, as_json: bool) -> None:
         click.echo("No feeds yet. Add one: listener feeds add https://example.org/blog")
         return
     _print_table(states, session.app.now())
+    for line in session.app.spending_lines():
+        click.echo(line)
+    gaps = session.app.store.gaps()
+    if gaps:
+        click.echo(f"{len(gaps)} gaps, where posts may be missing: listener feeds gaps, listener feeds fill")
 
 
 def feed_json(state: FeedState) -> dict[str, Any]:
@@ -88,6 +93,41 @@ def _print_table(states: Sequence[FeedState], now: datetime) -> None:
         newest = ago(state.recent[0], now) if state.recent else "–"
         table.add_row(str(state.feed.id), name, str(state.posts), Text(health, style=colour), newest)
     Console().print(table)
+
+
+@feeds.command()
+@click.argument("names", metavar="[FEED…]", nargs=-1)
+@json_option
+@click.pass_obj
+def gaps(session: Session, names: tuple[str, ...], as_json: bool) -> None:
+    """List where posts may be missing, and between which."""
+    app = session.app
+    feeds_ = [app.find_feed(name).feed.id for name in names]
+    found = [gap for gap in app.store.gaps() if not feeds_ or gap.feed_id in feeds_]
+    for gap in found:
+        if as_json:
+            row = {"id": gap.id, "feed": gap.feed_id, "seen_at": gap.seen_at.isoformat(), "reason": gap.reason}
+            click.echo(json.dumps(row | {"older": gap.older, "newer": gap.newer}, ensure_ascii=False))
+        else:
+            click.echo(f"gap {gap.id}, feed {gap.feed_id}, seen {gap.seen_at:%Y-%m-%d %H:%M} UTC: {gap.reason}")
+    if not found and not as_json:
+        click.echo("No gaps: nothing is known to be missing.")
+
+
+@feeds.command()
+@click.argument("names", metavar="[FEED…]", nargs=-1)
+@click.pass_obj
+def fill(session: Session, names: tuple[str, ...]) -> int:
+    """Try to close the gaps of these feeds, or all: what is missing is fetched where the platform goes back so far."""
+    app = session.app
+    found = app.fill([app.find_feed(name).feed.id for name in names] or None)
+    if not found:
+        click.echo("No gaps: nothing is known to be missing.")
+    for filled in found:
+        name = filled.feed.title or filled.feed.query
+        end = "closed" if filled.closed else f"still open: {filled.reason}"
+        click.echo(f"{'✓' if filled.closed else '✗'} {filled.gap.feed_id} {name}: {filled.new} new posts, {end}")
+    return 0 if all(filled.closed for filled in found) else 1
 
 
 @feeds.command()

@@ -164,6 +164,15 @@ def _verbs(app: "App", stop: threading.Event) -> dict[str, Callable[[], None]]:
         gone = {kind: count for kind, count in app.maintain().items() if count}
         if gone:
             log.info("pruned %s", gone)
+        changed = app.recheck()
+        if changed:
+            log.info("read again, changed: %s", changed)
 
-    verbs = {"poll_due": lambda: app.poll_due(stop), "brief": brief, "maintain": maintain}
+    def poll() -> None:
+        app.poll_due(stop)
+        for message in app.tell():
+            click.echo(f"listener: {message}", err=True)
+
+    streams = app.streams(stop)
+    verbs = {"poll_due": poll, "listen": streams.tick, "brief": brief, "maintain": maintain}
     return {name: guarded(verb) for name, verb in verbs.items()}

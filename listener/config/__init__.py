@@ -21,7 +21,9 @@ from listener.config.sections import (
     FeedEntry,
     GoalEntry,
     LabelsSection,
+    MeSection,
     NetworkSection,
+    PolicySection,
     StoreSection,
     is_line_break,
 )
@@ -67,6 +69,8 @@ class Config(BaseModel):
     network: NetworkSection = NetworkSection()
     briefing: BriefingSection = BriefingSection()
     labels: LabelsSection = LabelsSection()
+    me: MeSection = MeSection()
+    policy: PolicySection = PolicySection()
     feeds: Annotated[tuple[FeedEntry, ...], LIST] = ()
     goals: Annotated[tuple[GoalEntry, ...], LIST] = ()
     # Any: each connector brings its own settings model, see `connector_settings`.

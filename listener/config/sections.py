@@ -158,6 +158,26 @@ class LabelsSection(BaseModel):
     """Lowest probability at which a post counts as news."""
 
 
+class MeSection(BaseModel):
+    """Who you are: your own accounts, so that mentions of you, replies to you and your own posts come in."""
+
+    model_config = STRICT
+
+    accounts: Annotated[tuple[Line, ...], LIST] = ()
+    """Your accounts as you would write them, such as `"@name@server"` or `"name.example"`."""
+
+
+class PolicySection(BaseModel):
+    """What you switch on where a platform's terms say no by default; read `listener policy` first."""
+
+    model_config = STRICT
+
+    lead_profiles: Annotated[tuple[Line, ...], LIST] = ()
+    """Platforms where a record of a person as a lead may be kept."""
+    link_identities: Annotated[tuple[Line, ...], LIST] = ()
+    """Platforms whose accounts may be tied to a person's accounts elsewhere."""
+
+
 class FeedEntry(BaseModel):
     """One feed to poll, beside those that are added by command."""
 

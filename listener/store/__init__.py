@@ -17,7 +17,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from listener.types import Feed, FeedState, Label, Plan, Saved, StoredPost, Turn
+from listener.budget import Allowance, Spending
+from listener.health import Outage
+from listener.types import Account, Feed, FeedState, Follow, Label, Plan, Quota, Saved, StoredPost, Turn
 
 Key = tuple[str, str]
 """(platform, native_id)"""
@@ -54,9 +56,28 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class OutageRow:
+    """Something that is wrong, and the user has been told of."""
+
+    subject: str
+    since: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaRow:
+    """What a platform last said is left of a quota."""
+
+    connector: str
+    quota: Quota
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class GapRow:
     """A recorded gap of one feed."""
 
+    id: int
     feed_id: int
     seen_at: datetime
     reason: str
@@ -130,6 +151,9 @@ class Store(Protocol):
     def release(self, feed_ids: Sequence[int], owner: str) -> None:
         """Give back leases without a result (a clean stop)."""
 
+    def renew(self, feed_ids: Sequence[int], owner: str, until: datetime) -> list[int]:
+        """Hold leases longer; give those that `owner` still has."""
+
     def leases(self, now: datetime) -> dict[str, list[int]]:
         """List the leases that hold at `now`: owner to feed numbers."""
 
@@ -149,6 +173,36 @@ class Store(Protocol):
 
         A cursor of None leaves the old one. Leases that were taken over are skipped, not an error.
         """
+
+    # money, quotas, outages
+
+    def reserve(self, connector: str, amount: float, allowed: Allowance, now: datetime) -> int | None:
+        """Take an amount out of what is allowed, before the call it is for; synchronous to the disk.
+
+        None: it is not there, and nothing was taken. A reservation that nobody settles stays spent. Any number of
+        threads and programs together never pass `allowed`.
+        """
+
+    def settle(self, reservation: int, amount: float) -> None:
+        """Put what a call really cost in the place of what was reserved for it; `save_page` does so for its turn."""
+
+    def stop_spending(self, connector: str, until: datetime) -> None:
+        """Reserve nothing for a connector before `until`."""
+
+    def spending(self, now: datetime) -> list[Spending]:
+        """List what each connector has spent today and this month (UTC), by name."""
+
+    def quotas(self) -> list[QuotaRow]:
+        """List what platforms last said is left of their quotas, by connector and name."""
+
+    def outages(self) -> list[OutageRow]:
+        """List what is wrong now, oldest first."""
+
+    def save_outages(self, begun: Sequence[Outage], ended: Sequence[str], now: datetime) -> None:
+        """Write down what began and which subjects are over, in one transaction; one that is open stays as it is."""
+
+    def fill_gap(self, gap_id: int) -> None:
+        """Forget a gap: its posts came after all, or cannot be had any more and the user knows."""
 
     # reading
 
@@ -193,12 +247,28 @@ class Store(Protocol):
     def set_meta(self, name: str, value: str) -> None:
         """Keep a small value of ours."""
 
+    # people
+
+    def save_follows(self, follows: Sequence[Follow], now: datetime) -> int:
+        """Keep whom the user follows; give how many were not known. One that is known takes the new names."""
+
+    def follows(self) -> list[tuple[Account, str]]:
+        """List whom the user follows with the circle ("" without one), by platform and handle."""
+
     # care
 
-    def prune(self, now: datetime, *, raw_days: float, post_days: float | None, story_days: float) -> dict[str, int]:
+    def prune(
+        self,
+        now: datetime,
+        *,
+        raw_days: float,
+        post_days: float | None,
+        story_days: float,
+        platform_days: Mapping[str, float] | None = None,
+    ) -> dict[str, int]:
         """Delete what the retention no longer covers; give the number of rows by kind.
 
-        Labelled posts are never deleted.
+        `platform_days`: platforms whose posts go earlier than others. Labelled posts are never deleted.
         """
 
     def check(self) -> list[str]:
@@ -217,4 +287,4 @@ class Store(Protocol):
         """Close; later calls are errors."""
 
 
-__all__ = ["Candidate", "GapRow", "Key", "PostQuery", "RejectRow", "Stats", "Store"]
+__all__ = ["Candidate", "GapRow", "Key", "OutageRow", "PostQuery", "QuotaRow", "RejectRow", "Stats", "Store"]

@@ -131,6 +131,15 @@ def leases(connection: Connection, now: int) -> dict[str, list[int]]:
     return found
 
 
+def renew(connection: Connection, numbers: Sequence[int], owner: str, until: int) -> list[int]:
+    """Hold leases longer; give those that `owner` still has."""
+    sql = (
+        "update feeds set lease_until = ? where lease_owner = ? and removed = 0 and paused = 0"
+        " and id in (select value from json_each(?)) returning id"
+    )
+    return [number for (number,) in connection.execute(sql, (until, owner, json.dumps(list(numbers)))).fetchall()]
+
+
 def release(connection: Connection, numbers: Sequence[int], owner: str) -> None:
     """End leases that `owner` still holds."""
     sql = "update feeds set lease_owner = null, lease_until = null where id = ? and lease_owner = ?"

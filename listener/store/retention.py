@@ -1,5 +1,6 @@
 """What the retention no longer covers goes, in small transactions that let writers through."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from listener.store.connections import Connections
@@ -18,11 +19,29 @@ _OLD_POSTS: Final = (
     "select p.id, exists (select 1 from thumbs t where t.post = p.id) from posts p"
     " where p.id > ? and p.first_seen_at < ? order by p.id limit ?"
 )
+_OLD_OF_PLATFORM: Final = (
+    "select p.id from posts p indexed by posts_newest where p.platform = ? and p.sort_at < ? and p.deleted_at is null"
+    " and p.first_seen_at < ? and not exists (select 1 from thumbs t where t.post = p.id) limit ?"
+)
+_LONELY: Final = (
+    "delete from accounts where id not in (select account from posts where account is not null)"
+    " and id not in (select account from follows)"
+)
 _BANDS: Final = "delete from bands where band >= ? and band < ? and post < ?"
 
 
-def prune(store: Connections, *, raw_before: int, posts_before: int | None, bands_before: int) -> dict[str, int]:
-    """Delete what arrived before the given times (milliseconds; None: nothing); count the rows by kind."""
+def prune(
+    store: Connections,
+    *,
+    raw_before: int,
+    posts_before: int | None,
+    bands_before: int,
+    platforms_before: Mapping[int, int] | None = None,
+) -> dict[str, int]:
+    """Delete what arrived before the given times (milliseconds; None: nothing); count the rows by kind.
+
+    `platforms_before`: a platform's number to a time of its own.
+    """
     removed = {
         "raw": _in_chunks(store, _RAWS, raw_before),
         "rejects": _in_chunks(store, _REJECTS, raw_before),
@@ -30,10 +49,11 @@ def prune(store: Connections, *, raw_before: int, posts_before: int | None, band
         "posts": 0 if posts_before is None else _prune_posts(store, posts_before),
         "accounts": 0,
     }
+    for platform, before in (platforms_before or {}).items():
+        removed["posts"] += _prune_platform(store, platform, before)
     if removed["posts"]:
         with store.writing(durable=False) as connection:
-            sql = "delete from accounts where id not in (select account from posts where account is not null)"
-            removed["accounts"] = connection.execute(sql).rowcount
+            removed["accounts"] = connection.execute(_LONELY).rowcount
     return removed
 
 
@@ -70,3 +90,15 @@ def _prune_posts(store: Connections, before: int) -> int:
         if not found:
             return total
         last = found[-1][0]
+
+
+def _prune_platform(store: Connections, platform: int, before: int) -> int:
+    total = 0
+    while True:
+        with store.writing(durable=False) as connection:
+            # What sorts before a time may have arrived later (an archive); what arrived before it sorts before it.
+            found = connection.execute(_OLD_OF_PLATFORM, (platform, before, before, CHUNK)).fetchall()
+            erase(connection, [number for (number,) in found])
+        total += len(found)
+        if len(found) < CHUNK:
+            return total

@@ -117,12 +117,29 @@ def _beside_posts(db: Database) -> None:
     thumb, keys = _columns("post int, label text, value int, at int, score int"), [("post", "posts", "id")]
     needed = {"value", "at"}
     db.create_table("thumbs", thumb, pk=("post", "label"), foreign_keys=keys, not_null=needed, strict=True)
+    _beside_feeds(db)
     _noted(db, "gaps", "older text, newer text")
     _noted(db, "rejects", "native_id text, sample text")
     meta = _columns("name text, value text")
     db.create_table("meta", meta, pk="name", not_null={"value"}, strict=True)
     db.create_table("counters", _columns("name text, last int"), pk="name", not_null={"last"}, strict=True)
     db.table("counters").insert_all({"name": name, "last": 0} for name in ("post", "account", "raw"))
+
+
+def _beside_feeds(db: Database) -> None:
+    entry = _columns("id int, connector text, at int, amount real, settled int")
+    db.create_table("ledger", entry, pk="id", not_null={"connector", "at", "amount", "settled"}, strict=True)
+    db.table("ledger").create_index(["connector", "at", "amount"], "ledger_spent")
+    db.create_table("stops", _columns("connector text, until int"), pk="connector", not_null={"until"}, strict=True)
+    quota = _columns("connector text, name text, left int, most int, resets_at int, seen_at int")
+    db.create_table("quotas", quota, pk=("connector", "name"), not_null={"left", "seen_at"}, strict=True)
+    outage = _columns("id int, subject text, since int, ended int, text text")
+    db.create_table("outages", outage, pk="id", not_null={"subject", "since", "text"}, strict=True)
+    db.execute("create unique index outages_open on outages(subject) where ended is null")
+    db.execute(
+        "create table follows(account integer not null references accounts(id), circle text not null,"
+        " at integer not null, primary key (account, circle)) strict, without rowid"
+    )
 
 
 def _noted(db: Database, name: str, rest: str) -> None:

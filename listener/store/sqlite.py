@@ -13,8 +13,8 @@ from typing import Final, Self
 from listener.errors import StoreError
 from listener.store import Candidate, GapRow, Key, PostQuery, RejectRow, Stats, care, feeds, listing, retention, schema
 from listener.store import search as searching
+from listener.store.books import Books
 from listener.store.connections import HINT, Connections, connect, exclusive, sound, translated
-from listener.store.names import Names
 from listener.store.rows import DAY_MS, THUMB_DOWN, THUMB_UP, Row, moment, ms
 from listener.store.turns import Saving, compressed, find, hashed, texts
 from listener.types import LABELS, Feed, FeedState, Label, Plan, Saved, StoredPost, Turn
@@ -25,12 +25,8 @@ CHEAP_BYTES: Final = 16_000_000
 """A file up to this size is looked through at every start (some 20 ms), a larger one after an unclean end."""
 
 
-class SqliteStore:
+class SqliteStore(Books):
     """`listener.store.Store` in one file: a writer, some readers, any number of threads and processes beside it."""
-
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
-        self._names = Names(connections)
 
     @classmethod
     def open(cls, path: Path, *, create: bool = True) -> Self:
@@ -116,6 +112,11 @@ class SqliteStore:
         with self._connections.writing(durable=False) as connection:
             feeds.release(connection, feed_ids, owner)
 
+    def renew(self, feed_ids: Sequence[int], owner: str, until: datetime) -> list[int]:
+        """Hold leases longer; give those that `owner` still has."""
+        with self._connections.writing(durable=False) as connection:
+            return feeds.renew(connection, feed_ids, owner, ms(until))
+
     def leases(self, now: datetime) -> dict[str, list[int]]:
         """List the leases that hold at `now`: owner to feed numbers."""
         with self._connections.reading() as connection:
@@ -135,7 +136,7 @@ class SqliteStore:
         """
         with translated(self.path):
             numbers, raw = self._names.numbers(texts(turn)), compressed(turn)
-        with self._connections.writing(durable=turn.cost > 0) as connection:
+        with self._connections.writing(durable=turn.cost > 0 or turn.reservation is not None) as connection:
             return Saving(connection, turn, numbers).save(raw)
 
     def save_plans(self, plans: Sequence[tuple[int, str | None, Plan]], now: datetime, owner: str) -> None:
@@ -183,8 +184,8 @@ class SqliteStore:
     def gaps(self, feed_id: int | None = None) -> list[GapRow]:
         """List recorded gaps, newest first."""
         with self._connections.reading() as connection:
-            found = _noted(connection, "feed, seen_at, reason, older, newer from gaps", feed_id)
-        return [GapRow(feed, moment(seen), *rest) for feed, seen, *rest in found]
+            found = _noted(connection, "id, feed, seen_at, reason, older, newer from gaps", feed_id)
+        return [GapRow(number, feed, moment(seen), *rest) for number, feed, seen, *rest in found]
 
     def rejects(self, feed_id: int | None = None) -> list[RejectRow]:
         """List items in quarantine, newest first."""
@@ -220,14 +221,26 @@ class SqliteStore:
 
     # care
 
-    def prune(self, now: datetime, *, raw_days: float, post_days: float | None, story_days: float) -> dict[str, int]:
+    def prune(
+        self,
+        now: datetime,
+        *,
+        raw_days: float,
+        post_days: float | None,
+        story_days: float,
+        platform_days: Mapping[str, float] | None = None,
+    ) -> dict[str, int]:
         """Delete what the retention no longer covers, in small transactions; count the rows by kind."""
-        today = ms(now)
+        today, days = ms(now), platform_days or {}
+        numbers = self._names.known(set(days))
         return retention.prune(
             self._connections,
             raw_before=today - round(raw_days * DAY_MS),
             posts_before=None if post_days is None else today - round(post_days * DAY_MS),
             bands_before=today - round(story_days * DAY_MS),
+            platforms_before={
+                number: today - round(days[name] * DAY_MS) for name, number in numbers.items() if name in days
+            },
         )
 
     def check(self) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlite3 import Connection
 from typing import Final, NamedTuple
 
-from listener.store import Key, accounts, story
+from listener.store import Key, accounts, ledger, story
 from listener.store.deletion import INDEX, UNINDEX, blank
 from listener.store.feeds import advance, recent
 from listener.store.rows import (
@@ -43,6 +43,11 @@ _GAP: Final = (
 _REJECT: Final = (
     "insert into rejects(feed, seen_at, print, reason, native_id, sample) values (?, ?, ?, ?, ?, ?)"
     " on conflict do update set seen_at = excluded.seen_at"
+)
+_QUOTA: Final = (
+    "insert into quotas(connector, name, left, most, resets_at, seen_at) values (?, ?, ?, ?, ?, ?)"
+    " on conflict(connector, name) do update set left = excluded.left, most = excluded.most,"
+    " resets_at = excluded.resets_at, seen_at = excluded.seen_at"
 )
 _OLD_REJECTS: Final = (
     "delete from rejects where feed = ? and id not in"
@@ -118,6 +123,7 @@ class Saving:
         deleted = [known[key].id for key in gone if key in known and known[key].digest]
         blank(self.connection, deleted, self.now)
         self._note()
+        self._account()
         times = [one.sort_at for one in new] + joined
         advance(self.connection, self.turn, had, times, fresh=bool(new))
         ids = {(one.draft.post.platform, one.draft.post.native_id): one.id for one in new}
@@ -200,6 +206,19 @@ class Saving:
         rows = [(feed, time, number) for number, time in others.items()]
         self.connection.executemany("insert into post_feeds(feed, sort_at, post) values (?, ?, ?)", rows)
         return list(others.values())
+
+    def _account(self) -> None:
+        """Settle what was reserved for this page, and keep what the platform says is left."""
+        turn = self.turn
+        if turn.reservation is not None:
+            ledger.settle(self.connection, turn.reservation, turn.cost)
+        elif turn.cost:
+            ledger.enter(self.connection, turn.feed.connector, turn.cost, turn.now)
+        rows = [
+            (turn.feed.connector, q.name, q.left, q.limit, None if q.resets_at is None else ms(q.resets_at), self.now)
+            for q in turn.quotas
+        ]
+        self.connection.executemany(_QUOTA, rows)
 
     def _note(self) -> None:
         """Keep the gap and the rejects; the same ones again change nothing but the time."""

@@ -1,0 +1,177 @@
+"""What is done to the store beside polling: closing gaps, reading posts again, imports, and telling what is wrong."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from listener import connector, health, limits
+from listener.connector import Connector
+from listener.drafting import Tools, draft
+from listener.errors import BadPayload, ConnectorError
+from listener.pipeline import reserve, settle_failed
+from listener.store import GapRow, PostQuery
+from listener.types import Feed, FeedState, Gap, Page, Plan, Post, Turn
+
+log = logging.getLogger(__name__)
+
+FILL_PAGES: Final = 50
+"""Most pages of one try to close a gap."""
+RECHECK_DAYS: Final = 2.0
+"""Posts younger than this are read again: most edits and deletions come soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """How a try to close a gap ended."""
+
+    feed: Feed
+    gap: GapRow
+    new: int = 0
+    closed: bool = False
+    reason: str | None = None
+    """Why it is still open; None: closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What a file brought."""
+
+    feeds: int = 0
+    posts: int = 0
+    """In the file."""
+    new: int = 0
+    rejected: int = 0
+
+
+def fill(tools: Tools, gap: GapRow) -> Filled:
+    """Walk back over a gap with its own cursor; the feed's stays where it is, whatever happens."""
+    state = tools.store.feed(gap.feed_id)
+    if state is None:
+        return Filled(Feed(gap.feed_id, "", "", ""), gap, reason="its feed is gone")
+    source = tools.find(state.feed.connector)
+    cursor = source.fill(state.feed, Gap(gap.reason, gap.older, gap.newer))
+    if cursor is None:
+        return Filled(state.feed, gap, reason="the platform does not go back there")
+    new = 0
+    for _ in range(FILL_PAGES):
+        page, reservation = _paid(tools, source, state.feed, cursor)
+        new += _keep(tools, state, replace(page, gap=None), reservation)
+        if not page.more or page.cursor is None:
+            tools.store.fill_gap(gap.id)
+            return Filled(state.feed, gap, new, closed=True)
+        cursor = page.cursor
+    return Filled(state.feed, gap, new, reason=f"it is longer than {FILL_PAGES} pages; call again to go on")
+
+
+def _paid(tools: Tools, source: Connector, feed: Feed, cursor: str) -> tuple[Page, int | None]:
+    reservation = reserve(tools, source, feed, cursor)
+    try:
+        return connector.poll(source, feed, cursor)[1], reservation
+    except ConnectorError as error:
+        settle_failed(tools, source, reservation, error)
+        raise
+
+
+def _keep(tools: Tools, state: FeedState, page: Page, reservation: int | None = None) -> int:
+    """Save a page that did not come by the feed's own walk: neither its cursor nor its plan moves."""
+    now = tools.now()
+    drafts, rejects = draft(tools, replace(state, last_success_at=now), page, now)
+    turn = Turn(
+        state.feed,
+        now,
+        state.cursor,
+        Plan(state.next_poll_at, limits.INTERVAL_START_S),
+        tuple(replace(one, arrival="archive") for one in drafts),
+        page.deleted,
+        page.gap,
+        rejects,
+        cost=page.cost,
+        reservation=reservation,
+        quotas=page.quotas,
+        final=False,
+    )
+    return len(tools.store.save_page(turn).new)
+
+
+def save_posts(tools: Tools, feed: Feed, posts: Sequence[Post], now: datetime) -> int:
+    """Save posts that did not come by a poll, decided like any others; give how many are new. The feed is paused."""
+    kept = tools.store.add_feed(feed, now)
+    state = tools.store.set_feed(kept.id, {"paused": True}, now)
+    drafts, rejects = draft(tools, replace(state, last_success_at=now), Page(tuple(posts)), now)
+    plan = Plan(None, limits.INTERVAL_START_S)
+    turn = Turn(kept, now, None, plan, drafts, rejects=rejects, title=feed.title, home_url=feed.home_url)
+    return len(tools.store.save_page(turn).new)
+
+
+def import_file(tools: Tools, sources: Iterable[Connector], path: Path, watch: Callable[[int], None]) -> Imported:
+    """Save what a file holds as history, by the first connector that knows its kind; `watch` hears of posts so far.
+
+    Importing the same file again adds nothing. Raises BadPayload where no connector knows it.
+    """
+    for source in sources:
+        found = Imported()
+        feeds: dict[tuple[str, str], FeedState] = {}
+        for feed, page in connector.archive(source, path):
+            key = (feed.connector, feed.query)
+            if key not in feeds:
+                kept = tools.store.add_feed(feed, tools.now())
+                feeds[key] = tools.store.set_feed(kept.id, {"paused": True}, tools.now())
+            new = _keep(tools, feeds[key], page)
+            found = Imported(
+                len(feeds), found.posts + len(page.posts), found.new + new, found.rejected + len(page.rejects)
+            )
+            watch(found.posts)
+        if feeds:
+            return found
+    raise BadPayload(f"{path}: no connector knows this kind of file; `listener connectors` says which files are read")
+
+
+def recheck(tools: Tools, sources: Iterable[Connector]) -> dict[str, int]:
+    """Read young posts again where a platform has a cheap way: edits and deletions reach the store.
+
+    Gives the number of posts that changed or went, by connector. A connector that fails is logged and passed over.
+    """
+    changed: dict[str, int] = {}
+    for source in sources:
+        try:
+            changed[source.name] = _recheck(tools, source)
+        except NotImplementedError:
+            continue
+        except ConnectorError as error:
+            log.warning("%s: could not read posts again: %s", source.name, error)
+    return {name: count for name, count in changed.items() if count}
+
+
+def _recheck(tools: Tools, source: Connector) -> int:
+    feeds = {state.feed.id: state for state in tools.store.feeds() if state.feed.connector == source.name}
+    since = tools.now() - timedelta(days=RECHECK_DAYS)
+    total = 0
+    for state in feeds.values():
+        query = PostQuery(since=since, feed_id=state.feed.id, limit=limits.RECHECKED)
+        held = [found.post.native_id for found in tools.store.posts(query) if found.post.kind != "repost"]
+        if not held:
+            continue
+        reservation = reserve(tools, source, state.feed, None)
+        try:
+            page = connector.recheck(source, state.feed, held)
+        except ConnectorError as error:
+            settle_failed(tools, source, reservation, error)
+            raise
+        before = tools.store.known([(state.feed.platform, native_id) for native_id in held])
+        _keep(tools, state, page, reservation)
+        after = tools.store.known([(state.feed.platform, native_id) for native_id in held])
+        total += sum(before[key] != after.get(key) for key in before)
+    return total
+
+
+def tell(tools: Tools) -> list[str]:
+    """Find what is newly wrong and what recovered, write it down, and give one message for each (R19)."""
+    now = tools.now()
+    known = {row.subject: row.text for row in tools.store.outages()}
+    begun, ended = health.changes(known, health.outages(tools.store.feeds(), now))
+    if begun or ended:
+        tools.store.save_outages(begun, ended, now)
+    return [outage.text for outage in begun] + [f"{subject} works again" for subject in ended]
