@@ -578,10 +578,10 @@ def test_waiting_ends_in_time_and_costs_nothing(client):
         assert time.thread_time() - busy < 0.1
 
 
-def test_a_flood_of_pings_does_not_hold_a_reader_for_ever(client):
-    flood = [frame(b"", 9) * 200] * 400
+def test_a_flood_of_what_is_no_message_does_not_hold_a_reader_for_ever(client):
+    flood = [frame(b"", 10) * 50_000] * 2_000
     with (
-        talking(speaks(*flood, every_s=0.01), HERE) as raw,
+        talking(speaks(*flood), HERE) as raw,
         client(f"{HERE}:{raw.port}").websocket(Request(f"ws://{HERE}:{raw.port}/")) as opened,
     ):
         started = time.monotonic()
