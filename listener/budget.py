@@ -37,7 +37,7 @@ class Spending:
 def allowance(monthly: float, daily: float | None, now: datetime) -> Allowance:
     """Spread a month's budget over its days; today's share counts from midnight on."""
     days = monthrange(now.year, now.month)[1]
-    return Allowance(monthly * now.day / days, daily)
+    return Allowance(monthly * (now.day / days), daily)
 
 
 def month_start(now: datetime) -> datetime:

@@ -197,6 +197,8 @@ class Page:
     archive: frozenset[str] = frozenset()
     """native_ids among `posts` that are old posts announced again: history, not news."""
     rejects: tuple["Reject", ...] = ()
+    follows: tuple[Follow, ...] = ()
+    """Whom an imported file names as the user's connections; polls leave it empty."""
 
 
 @dataclass(frozen=True, slots=True)

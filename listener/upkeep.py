@@ -44,6 +44,8 @@ class Imported:
     """In the file."""
     new: int = 0
     rejected: int = 0
+    accounts: int = 0
+    """People the file names as the user's connections."""
 
 
 def fill(tools: Tools, gap: GapRow) -> Filled:
@@ -120,8 +122,13 @@ def import_file(tools: Tools, sources: Iterable[Connector], path: Path, watch: C
                 kept = tools.store.add_feed(feed, tools.now())
                 feeds[key] = tools.store.set_feed(kept.id, {"paused": True}, tools.now())
             new = _keep(tools, feeds[key], page)
+            tools.store.save_follows(page.follows, tools.now())
             found = Imported(
-                len(feeds), found.posts + len(page.posts), found.new + new, found.rejected + len(page.rejects)
+                len(feeds),
+                found.posts + len(page.posts),
+                found.new + new,
+                found.rejected + len(page.rejects),
+                found.accounts + len(page.follows),
             )
             watch(found.posts)
         if feeds:

@@ -110,7 +110,8 @@ def import_accounts(session: Session, names: tuple[str, ...], no_feeds: bool) ->
 def import_(session: Session, file: Path, name: str | None) -> None:
     """Keep the posts of a FILE you have: a platform's data export, an mbox, CSV or JSON Lines."""
     found = _with_progress(lambda watch: session.app.import_file(file, name, watch))
-    extra = f"; {found.rejected} rows set aside as unreadable (`listener doctor`)" if found.rejected else ""
+    extra = f", {found.accounts} people you know" if found.accounts else ""
+    extra += f"; {found.rejected} rows set aside as unreadable (`listener doctor`)" if found.rejected else ""
     click.echo(f"Imported {file.name}: {found.posts} posts, {found.new} of them new{extra}")
 
 
