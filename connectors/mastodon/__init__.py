@@ -36,7 +36,7 @@ class Settings(connector.Settings):
     """Your own server, such as "mastodon.social"."""
     token: SecretStr | None = None
     """Your access token there: home, lists, searches and notifications need it. It never goes to another server."""
-    since_hours: float = Field(default=48.0, ge=0)
+    since_hours: float = Field(default=48.0, ge=0, le=87_600)
     """How far a first poll looks back, at most 400 posts."""
 
     @field_validator("server")
