@@ -271,11 +271,12 @@ def test_a_deleted_mark_does_not_send_the_walk_back_to_the_beginning(tmp_path):
         assert network.pages <= 2
 
 
-def test_the_first_poll_looks_back_two_days():
+@pytest.mark.parametrize(("settings", "hours"), [({}, 48), ({"since_hours": 100}, 100)])
+def test_the_first_poll_looks_back_two_days_or_as_the_user_says(settings, hours):
     network = Network([view(-60 * number) for number in range(200)])
-    with site(network) as (_, reader):
+    with site(network, **settings) as (_, reader):
         found, _ = walk(reader, "author:ada.example.org", None)
-    assert 48 <= len(found) <= 60
+    assert hours <= len(found) <= hours + 12
 
 
 def test_a_page_that_is_empty_since_all_its_posts_are_hidden_does_not_end_the_walk():

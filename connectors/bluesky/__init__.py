@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from connectors.bluesky import jetstream, pages, people, posts
 from connectors.bluesky.jetstream import Batch, Mark
@@ -61,6 +61,8 @@ class Settings(connector.Settings):
     """An app password, not your account's own: for search, your timeline, notifications."""
     server: str = "https://bsky.social"
     """The server that your account lives on."""
+    since_hours: float = Field(default=48.0, gt=0)
+    """How far back a feed's first poll looks."""
     jetstream: str = "wss://jetstream2.us-east.bsky.network"
     """The server of the stream of all posts."""
 
@@ -125,7 +127,7 @@ class Bluesky(Connector):
         query, body = _query(feed), json_body(answer)
         if query.kind == "jetstream":
             return jetstream.read(body, query, cursor)
-        page = pages.read(answer, body, query, cursor)
+        page = pages.read(answer, body, query, cursor, since_s=3_600 * self.settings.since_hours)
         return replace(
             page,
             quotas=_quotas(answer.headers),

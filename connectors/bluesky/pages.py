@@ -14,7 +14,6 @@ from listener.types import Answer, Page, Post
 from listener.walk import Item, Step, Walk, paged, step
 
 LIMIT: Final = 100
-SINCE_S: Final = 172_800.0
 OVERLAP_S: Final = 600.0
 """A post may be taken in late, and then stands below what we have read."""
 SEARCH_OVERLAP_S: Final = 1_800.0
@@ -23,7 +22,7 @@ CUSTOM_PAGES: Final = 4
 """Most pages of a custom feed: its order is its maker's, so that its end need never come."""
 EMPTY_PAGES: Final = 50
 """Most pages of one walk, once they come without any post."""
-HISTORY: Final = timedelta(seconds=SINCE_S)
+HISTORY: Final = timedelta(hours=48)
 """A post older than this when it is passed on is history, not news."""
 
 METHODS: Final[Mapping[str, str]] = {
@@ -61,7 +60,7 @@ def subject_of(query: Query, cursor: str | None) -> str:
     return found if isinstance(found, str) else query.rest
 
 
-def read(answer: Answer, body: object, query: Query, cursor: str | None) -> Page:
+def read(answer: Answer, body: object, query: Query, cursor: str | None, *, since_s: float) -> Page:
     """Read one page of a feed, a search or notifications."""
     listed = {"search": "posts", "notifications": "notifications"}.get(query.kind, "feed")
     if not isinstance(body, dict) or not isinstance(body.get(listed), list):
@@ -70,25 +69,25 @@ def read(answer: Answer, body: object, query: Query, cursor: str | None) -> Page
     found, rejects = gather(entries, _post)
     items = [item for entry in entries if (item := _item(entry)) is not None]
     token = body.get("cursor")
-    taken = _step(query, Walk.read(cursor), items, token if isinstance(token, str) and token else None)
+    taken = _step(query, Walk.read(cursor), items, token if isinstance(token, str) and token else None, since_s)
     taken = taken._replace(walk=replace(taken.walk, extra=_remembered(answer, query, taken.walk)))
     return paged(Page(found, archive=_archive(found), rejects=rejects), taken)
 
 
-def _step(query: Query, walk: Walk, items: Sequence[Item], token: str | None) -> Step:
+def _step(query: Query, walk: Walk, items: Sequence[Item], token: str | None, since_s: float) -> Step:
     if not items and token and token != walk.token and walk.pages < EMPTY_PAGES:
         # Blocked and deleted posts are left out of pages, all of a page's perhaps; more may follow.
         return Step(replace(walk, token=token, pages=walk.pages + 1), more=True)
     if query.kind == "search":
         oldest = min((item.at for item in items if item.at), default=None)
         token = _iso(oldest + timedelta(milliseconds=1)) if token and oldest else None
-        return step(walk, items, token, since_s=SINCE_S, overlap_s=SEARCH_OVERLAP_S)
+        return step(walk, items, token, since_s=since_s, overlap_s=SEARCH_OVERLAP_S)
     if query.kind != "feed":
-        return step(walk, items, token, since_s=SINCE_S, overlap_s=OVERLAP_S)
+        return step(walk, items, token, since_s=since_s, overlap_s=OVERLAP_S)
     met = any(item.native_id in walk.known for item in items)
     last = walk.pages + 1 >= CUSTOM_PAGES
     undated = [Item(item.native_id) for item in items]
-    return step(walk, undated, None if met or last else token, since_s=SINCE_S, deep=met or not last)
+    return step(walk, undated, None if met or last else token, since_s=since_s, deep=met or not last)
 
 
 def _entries(item: object, query: Query) -> list[Entry]:
