@@ -84,7 +84,8 @@ class Network:
         self.good: set[str] = set()
         self.refreshable: set[str] = set()
         self.wrong_password = False
-        self.glitch: Callable[[int], None] = lambda _: None
+        self.glitch: Callable[[int], Reply | None] = lambda _: None
+        self.last: Reply | None = None
 
     def __call__(self, seen: Seen) -> Reply:
         parts = urlsplit(seen.path)
@@ -99,8 +100,9 @@ class Network:
             if token not in self.good:
                 return as_json({"error": "ExpiredToken", "message": "Token has expired"}, 400)
         self.pages += 1
-        self.glitch(self.pages)
-        return as_json(self.search(params) if "q" in params else self.listed(params))
+        spoilt = self.glitch(self.pages)
+        self.last = spoilt or as_json(self.search(params) if "q" in params else self.listed(params))
+        return self.last
 
     def session(self, method: str, seen: Seen) -> Reply:
         if method.endswith("createSession"):
@@ -257,6 +259,38 @@ def test_posts_that_arrive_during_a_walk_are_not_lost_and_none_is_read_for_ever(
         network.pages = 0
         walk(reader, query, cursor)
         assert network.pages <= 7
+
+
+@pytest.mark.parametrize("query", ["timeline", "search:post"])
+@pytest.mark.parametrize("fault", ["an error", "a short page", "nonsense", "a page again"])
+def test_a_fault_in_the_third_page_loses_nothing_or_says_so(query, fault, tmp_path):
+    network = Network([view(number) for number in range(5)])
+
+    def spoil(number: int) -> Reply | None:
+        if number != 3:
+            return None
+        if fault == "a short page":
+            network.size = 2
+        wrong = {"an error": Reply(502), "nonsense": Reply(200, b"[]"), "a page again": network.last}
+        return wrong.get(fault)
+
+    with site(network, tmp_path, **CREDENTIALS) as (_, reader):
+        _, cursor = walk(reader, query, None)
+        network.posts += [view(number) for number in range(100, 150)]
+        network.pages, network.glitch = 0, spoil
+        found, gaps, errors, more = set(), [], 0, True
+        while more:
+            try:
+                _, page = poll(reader, feed(query), cursor)
+            except ConnectorError:
+                errors += 1
+                assert errors < 3
+                continue
+            found |= {post.native_id for post in page.posts}
+            gaps += [page.gap] * (page.gap is not None)
+            cursor, more = page.cursor, page.more
+    assert gaps if fault == "a page again" else {uri(number) for number in range(100, 150)} <= found
+    assert errors == (fault in ("an error", "nonsense"))
 
 
 def test_a_deleted_mark_does_not_send_the_walk_back_to_the_beginning(tmp_path):
