@@ -4,7 +4,7 @@ One place for polls, streams and imports.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -41,7 +41,7 @@ class Tools:
     """Uniform in [0, 1)."""
     obstacle: Callable[[], str | None] = lambda: None
     """Why polling must wait (a full disk), or None."""
-    policy: Policies = Policies()
+    policy: Policies = field(default_factory=Policies)
     worker: str = "worker"
     """Who works, as leases name it: `pid@machine`."""
 

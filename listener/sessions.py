@@ -69,12 +69,11 @@ class SessionFile:
         return {str(name): str(value) for name, value in held.items()} if isinstance(held, dict) else {}
 
     def _write(self, values: dict[str, str]) -> None:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self._path.parent)  # mkstemp makes it 0600
         try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self._path.parent)  # mkstemp makes it 0600
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump(values, file)
             os.replace(name, self._path)
         except OSError as error:
-            Path(name).unlink(missing_ok=True)
             raise StoreError(f"{self._path}: the session cannot be written ({error.strerror})") from error

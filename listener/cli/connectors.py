@@ -12,7 +12,7 @@ from listener.cli import Command, Group, Session
 from listener.cli.values import json_option
 
 if TYPE_CHECKING:
-    from listener.app import ConnectorRow
+    from listener.app.rows import ConnectorRow
     from listener.upkeep import Imported
 
 

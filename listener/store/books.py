@@ -81,7 +81,7 @@ class Books:
         sql = (
             "select n.name, a.native_id, a.handle, a.name, a.url, a.followers, a.is_bot, a.opted_out, f.circle"
             " from follows f join accounts a on a.id = f.account join names n on n.id = a.platform"
-            " order by n.name, a.handle, f.circle"
+            " order by n.name, coalesce(a.handle, a.native_id), f.circle"
         )
         with self._connections.reading() as connection:
             found = connection.execute(sql).fetchall()

@@ -3,240 +3,41 @@
 What a verb does not need is not built: listing posts opens the store and nothing else.
 """
 
-import json
-import logging
 import os
 import platform
-import random
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from hashlib import blake2b
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import platformdirs
-
-from listener import config as configuration
 from listener import schedule
-from listener.config import Config
-from listener.doctor import full_disk
+from listener.app.rooms import Rooms, user_config
+from listener.app.rows import Checked, ConnectorRow, Followed
 from listener.errors import BadPayload, ConfigError, ConnectorError, StoreError
-from listener.store import Store
-from listener.types import LABELS, Feed, FeedState, Label, Post
+from listener.types import Feed, FeedState
 
 if TYPE_CHECKING:
     from listener.briefing import Briefing
-    from listener.connector import Connector, Traits
     from listener.doctor import Finding
-    from listener.drafting import Tools
-    from listener.http import Client
     from listener.listening import Streams
     from listener.pipeline import Outcome, Report
-    from listener.policy import Policies, Policy
     from listener.upkeep import Filled, Imported
-    from listener.urls import LinkRules
-    from models.classifier import Classifier
 
-log = logging.getLogger(__name__)
+__all__ = ["App", "Checked", "user_config"]
 
-NAME: Final = "listener"
 PREVIEW: Final = 3
 """Posts shown before a feed is kept."""
 DISCOVERED: Final = 5
 """Feeds tried of those that a page points at."""
-ME: Final = "Me"
-"""Folder of the feeds of the user's own accounts."""
 STORY_DAYS: Final = 7.0
 """How long a post can found a story that later ones join."""
 
 
-def user_config() -> Path:
-    """Find the configuration file in the user's own folder."""
-    return platformdirs.user_config_path(NAME, appauthor=False) / configuration.FILE
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A feed that was read once, and what is in it."""
-
-    feed: Feed
-    title: str | None
-    posts: tuple[Post, ...]
-    """Newest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectorRow:
-    """What `listener connectors` says of one."""
-
-    name: str
-    traits: "Traits"
-    missing: str | None
-    """Which setting a poll would miss; None: ready."""
-    policies: "Mapping[str, Policy]"
-
-    @property
-    def state(self) -> str:
-        """Say in a word whether it can be used."""
-        return "ready" if self.missing is None else "needs you"
-
-    @property
-    def costs(self) -> str:
-        """Say what it costs."""
-        unit = self.traits.currency
-        prices = [f"{price:g} {unit} a {what}" for what, price in (self.traits.prices or {}).items()]
-        return ", ".join(prices) or "nothing"
-
-    def as_json(self) -> dict[str, object]:
-        """Make the JSON object."""
-        traits = self.traits
-        return {
-            "name": self.name,
-            "state": self.state,
-            "missing": self.missing,
-            "reads": traits.reads,
-            "needs": traits.needs,
-            "credentials": list(traits.credentials),
-            "costs": dict(traits.prices or {}),
-            "currency": traits.currency,
-            "limits": traits.limit,
-            "interval_s": traits.interval_s,
-            "examples": list(traits.examples),
-            "policy": {platform: asdict(row) for platform, row in self.policies.items()},
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """What came of importing whom the user follows on one platform."""
-
-    accounts: int
-    new: int
-    feeds: int
-
-
-class App:
-    """All rooms of one configuration, built when first asked for."""
-
-    def __init__(self, config: Config, now: Callable[[], datetime] | None = None) -> None:
-        self.config = config
-        self.now = now or (lambda: datetime.now(UTC))
-        self._connectors: dict[str, Connector] = {}
-
-    @classmethod
-    def open(cls, path: Path | None = None, store: str | None = None) -> "App":
-        """Read the configuration as the command line finds it; ConfigError says which key is wrong."""
-        from listener.connector import names
-
-        config = configuration.load(path, os.environ, Path.cwd(), user_config().parent, store=store)
-        configuration.check_connectors(config, names())
-        return cls(config)
-
-    def close(self) -> None:
-        """Close what was opened."""
-        for name in ("http", "store"):
-            if name in self.__dict__:
-                self.__dict__.pop(name).close()
-
-    # rooms
-
-    @cached_property
-    def store(self) -> Store:
-        """Open the store, made at its first use, with the feeds of the configuration in it."""
-        from listener.store.sqlite import SqliteStore
-
-        path = self.store_path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        store = SqliteStore.open(path)
-        self._sync_feeds(store)
-        return store
-
-    @property
-    def store_path(self) -> Path:
-        """Find the store's file."""
-        path = self.config.store.path
-        if path is None:
-            raise ConfigError("store.url: only SQLite is built in so far; say sqlite:///path or a file's path")
-        return path
-
-    @cached_property
-    def http(self) -> "Client":
-        """Build the guarded client."""
-        from listener.http import Client
-
-        network = self.config.network
-        return Client(network.rules(), contact=network.contact)
-
-    @cached_property
-    def classifier(self) -> "Classifier":
-        """Load the shipped weights."""
-        from models.classifier import load
-
-        return load()
-
-    @cached_property
-    def links(self) -> "LinkRules":
-        """Read the kept lists of tracking parameters, shorteners and wrappers."""
-        import tomllib
-
-        from listener.urls import rules
-
-        return rules(tomllib.loads(files("connectors").joinpath("links.toml").read_text()))
-
-    def connector(self, name: str) -> "Connector":
-        """Build a connector once; ConfigError where it is unknown or its settings are wrong."""
-        if name not in self._connectors:
-            from listener.connector import load
-            from listener.sessions import SessionFile
-
-            kind = load(name)
-            settings = configuration.connector_settings(self.config, name, kind.settings_model)
-            sessions = SessionFile(self.store_path.with_name(f"{self.store_path.name}.sessions") / name, self.now)
-            self._connectors[name] = kind(settings, self.http, sessions)
-        return self._connectors[name]
-
-    @cached_property
-    def tools(self) -> "Tools":
-        """Gather what a turn is done with."""
-        from listener.drafting import Tools
-
-        self._keep_thresholds()
-        return Tools(
-            store=self.store,
-            http=self.http,
-            find=self.connector,
-            scorer=self.classifier,
-            links=self.links,
-            policy=self.policy,
-            now=self.now,
-            dice=random.random,
-            obstacle=lambda: full_disk(self.store_path),
-            worker=f"{os.getpid()}@{platform.node()}",
-        )
-
-    @cached_property
-    def thresholds(self) -> Mapping[Label, float]:
-        """Give the cut of each label: the user's where set, else that of the model which scored this store.
-
-        The store remembers it, so that listing posts need not load the classifier.
-        """
-        own = self.config.labels.model_dump()
-        if all(own[label] is not None for label in LABELS):
-            return {label: own[label] for label in LABELS}
-        kept = self.store.get_meta("thresholds")
-        shipped = json.loads(kept) if kept else self._keep_thresholds()
-        return {label: own[label] if own[label] is not None else shipped[label] for label in LABELS}
-
-    def _keep_thresholds(self) -> dict[str, float]:
-        shipped: dict[str, float] = {label: self.classifier.thresholds[label] for label in LABELS}
-        if self.store.get_meta("thresholds") != json.dumps(shipped):
-            self.store.set_meta("thresholds", json.dumps(shipped))
-        return shipped
+class App(Rooms):
+    """The verbs."""
 
     def connector_rows(self) -> list[ConnectorRow]:
         """Describe every connector, those with wrong settings too."""
@@ -275,58 +76,6 @@ class App:
         return lines
 
     # feeds
-
-    def _sync_feeds(self, store: Store) -> None:
-        """Bring the configuration's feeds into the store; those that left the file are removed, posts stay."""
-        accounts = self.config.me.accounts
-        known = blake2b(repr((self.config.feeds, accounts)).encode(), digest_size=8).hexdigest()
-        nothing = not self.config.feeds and not accounts and self.config.path is None
-        if store.get_meta("config_feeds") == known or nothing:
-            return
-        now = self.now()
-        wanted: set[int] = set()
-        for number, entry in enumerate(self.config.feeds, 1):
-            feed = self._configured(number, entry)
-            kept = store.add_feed(replace(feed, title=entry.title, folder=entry.folder), now, from_config=True)
-            wanted.add(kept.id)
-            state = store.feed(kept.id)
-            if state is not None and (state.paused, state.fixed_interval_s) != (entry.paused, entry.interval_s):
-                store.set_feed(kept.id, {"paused": entry.paused, "fixed_interval_s": entry.interval_s}, now)
-        for text in accounts:
-            mine = [replace(feed, folder=feed.folder or ME) for feed in self._mine(text)]
-            wanted |= {feed.id for feed in store.add_feeds(mine, now, from_config=True)}
-        for state in store.feeds():
-            if state.from_config and state.feed.id not in wanted:
-                store.remove_feed(state.feed.id)
-        store.set_meta("config_feeds", known)
-
-    def _mine(self, text: str) -> list[Feed]:
-        """List the feeds of an account of the user's own."""
-        from listener.connector import names
-
-        feeds = [feed for name in names() for feed in self.connector(name).mine(text)]
-        if not feeds:
-            raise ConfigError(f"{self.config.path}: me.accounts: no connector knows {text!r} as an account")
-        return feeds
-
-    def _configured(self, number: int, entry: configuration.FeedEntry) -> Feed:
-        if entry.connector is not None and entry.query is not None:
-            return Feed(0, entry.connector, entry.query, entry.connector)
-        found = self.feed_for(entry.url or "")
-        if found is None:
-            raise ConfigError(f"{self.config.path}: [[feeds]] {number}: no connector can read {entry.url!r}")
-        return found
-
-    def feed_for(self, text: str) -> Feed | None:
-        """Ask every connector what a pasted text means; one that takes any address at all is asked last."""
-        from listener.connector import connectors
-
-        kinds = sorted(connectors().items(), key=lambda found: found[1].catch_all)
-        for name, _ in kinds:
-            feed = self.connector(name).feed_for(text)
-            if feed is not None:
-                return feed
-        return None
 
     def find_feed(self, text: str) -> FeedState:
         """Find a stored feed by number, address, or title (its beginning will do if only one has it)."""
@@ -526,19 +275,10 @@ class App:
             model=lambda: self.classifier.version,
             spending=self.spending_lines,
             xml=expat_warning,
+            streams=any(self.connector(one.feed.connector).streams(one.feed) for one in self.store.feeds()),
             now=self.now(),
         )
         return list(examine(patient))
-
-    @cached_property
-    def policy(self) -> "Policies":
-        """Read the table of what platforms allow, with what the user switched on."""
-        import tomllib
-
-        from listener.policy import policies
-
-        table = tomllib.loads(files("connectors").joinpath("policy.toml").read_text())
-        return policies(table, **self.config.policy.model_dump())
 
     def policies(self) -> list[dict[str, str | int | bool | None]]:
         """List what each platform's terms let us do, one row a platform; with what a retired one left here."""
