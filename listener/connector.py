@@ -211,6 +211,10 @@ class Connector:
         """
         raise NotImplementedError
 
+    def recheck_cost(self, count: int) -> float:
+        """Give the most that reading `count` posts again may cost, in `Traits.currency`. No I/O."""
+        return 0.0
+
     def read_archive(self, path: Path) -> Iterator[tuple[Feed, Page]]:
         """Yield the posts of a file the user has (an export), each page with the feed that it belongs to.
 
@@ -279,6 +283,11 @@ def fetch(connector: Connector, feed: Feed, cursor: str | None) -> Answer:
 def request(connector: HttpConnector, feed: Feed, cursor: str | None) -> Request:
     """Ask a connector for its request, inside the same boundary."""
     return _guarded(feed, lambda: connector.request(feed, cursor))
+
+
+def cost(connector: Connector, feed: Feed, cursor: str | None) -> float:
+    """Give the most that the next page may cost, inside the same boundary."""
+    return _guarded(feed, lambda: connector.cost(feed, cursor))
 
 
 def stream(connector: Connector, feed: Feed, cursor: str | None) -> Generator[Page]:

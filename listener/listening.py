@@ -16,6 +16,7 @@ from listener import connector, limits, schedule
 from listener.connector import Connector
 from listener.drafting import Tools, draft
 from listener.errors import ConfigError, ConnectorError, ListenerError, StoreError
+from listener.pipeline import reserve
 from listener.types import FeedState, Page, Plan, Turn
 
 log = logging.getLogger(__name__)
@@ -97,10 +98,12 @@ class Streams:
     def _follow(self, source: Connector, state: FeedState) -> int:
         """Save pages until the program stops or the lease is gone; give 0."""
         renewed_at = self._tools.now()
+        reservation = self._reserved(source, state, state.cursor)
         with closing(connector.stream(source, state.feed, state.cursor)) as pages:
             for page in pages:
                 if not page.unchanged:
-                    self._save(state, page)
+                    self._save(state, page, reservation)
+                    reservation = self._reserved(source, state, page.cursor)
                 now = self._tools.now()
                 if (now - renewed_at).total_seconds() > limits.LEASE_S / 3:
                     until = now + timedelta(seconds=limits.LEASE_S)
@@ -108,17 +111,34 @@ class Streams:
                         raise StoreError("the feed was paused, removed, or is read by somebody else")
                     renewed_at = now
                 if self._stop.is_set():
+                    if reservation is not None:
+                        self._tools.store.settle(reservation, 0.0)
                     return 0
         raise ConnectorError(f"{connector.named(state.feed)}: the stream ended")
 
-    def _save(self, state: FeedState, page: Page) -> None:
+    def _reserved(self, source: Connector, state: FeedState, cursor: str | None) -> int | None:
+        """Hold what the next page may cost; OutOfBudget ends the listening before it is spent."""
+        return reserve(self._tools, source, state.feed, connector.cost(source, state.feed, cursor))
+
+    def _save(self, state: FeedState, page: Page, reservation: int | None) -> None:
         now = self._tools.now()
         drafts, rejects = draft(self._tools, replace(state, last_success_at=state.last_success_at or now), page, now)
         plan = Plan(now, state.interval_s or limits.INTERVAL_START_S)
         turn = Turn(
-            state.feed, now, page.cursor, plan, drafts, page.deleted, page.gap, rejects, cost=page.cost,
-            quotas=page.quotas, final=False, owner=self._owner,
-        )  # fmt: skip
+            state.feed,
+            now,
+            page.cursor,
+            plan,
+            drafts,
+            page.deleted,
+            page.gap,
+            rejects,
+            cost=page.cost,
+            reservation=reservation,
+            quotas=page.quotas,
+            final=False,
+            owner=self._owner,
+        )
         saved = self._tools.store.save_page(turn)
         if saved.new:
             log.info("heard %s: %d new", connector.named(state.feed), len(saved.new))

@@ -191,7 +191,7 @@ def _account(value: object) -> Account | None:
         url=url,
         followers=_number(value.followers),
         is_bot=value.is_bot if isinstance(value.is_bot, bool) else None,
-        opted_out=value.opted_out is True,
+        opted_out=value.opted_out if isinstance(value.opted_out, bool) else None,
     )
 
 

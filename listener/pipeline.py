@@ -214,7 +214,9 @@ class _Tick:
         source = walk.connector
         assert isinstance(source, HttpConnector)
         try:
-            walk = replace(walk, reservation=reserve(self.tools, source, feed, walk.cursor))
+            walk = replace(
+                walk, reservation=reserve(self.tools, source, feed, connector.cost(source, feed, walk.cursor))
+            )
             request = connector.request(source, feed, walk.cursor)
         except ConnectorError as error:
             self._failed(walk, error)
@@ -248,7 +250,9 @@ class _Tick:
             while current is not None and not self.stop.is_set():
                 feed, cursor = current.state.feed, current.cursor
                 try:
-                    reservation = reserve(self.tools, current.connector, feed, cursor)
+                    reservation = reserve(
+                        self.tools, current.connector, feed, connector.cost(current.connector, feed, cursor)
+                    )
                     current = replace(current, reservation=reservation)
                     answer, page = connector.poll(current.connector, feed, cursor)
                 except ConnectorError as error:
@@ -368,15 +372,15 @@ def _is_plain(turn: Turn, state: FeedState) -> bool:
 # money
 
 
-def reserve(tools: Tools, source: Connector, feed: Feed, cursor: str | None) -> int | None:
-    """Reserve the most that the next page may cost; None: this connector costs nothing (R8).
+def reserve(tools: Tools, source: Connector, feed: Feed, cost: float) -> int | None:
+    """Reserve the most that the next call may cost; None: this connector costs nothing (R8).
 
     Raises OutOfBudget where that is not allowed now.
     """
     settings = source.settings
     if not isinstance(settings, Budgeted):
         return None
-    cost, now, name = source.cost(feed, cursor), tools.now(), source.name
+    now, name = tools.now(), source.name
     monthly, daily = settings.monthly_budget, settings.daily_budget
     number = tools.store.reserve(name, cost, budget.allowance(monthly, daily, now), now)
     if number is not None:

@@ -29,7 +29,7 @@ class Account:
     url: str | None = None
     followers: int | None = None
     is_bot: bool | None = None
-    opted_out: bool = False
+    opted_out: bool | None = None
     """The author asks not to be collected or shown (`#nobot`, `noindex`, `!no-unauthenticated`)."""
 
 

@@ -69,7 +69,7 @@ def fill(tools: Tools, gap: GapRow) -> Filled:
 
 
 def _paid(tools: Tools, source: Connector, feed: Feed, cursor: str) -> tuple[Page, int | None]:
-    reservation = reserve(tools, source, feed, cursor)
+    reservation = reserve(tools, source, feed, connector.cost(source, feed, cursor))
     try:
         return connector.poll(source, feed, cursor)[1], reservation
     except ConnectorError as error:
@@ -161,7 +161,7 @@ def _recheck(tools: Tools, source: Connector) -> int:
         held = [found.post.native_id for found in tools.store.posts(query) if found.post.kind != "repost"]
         if not held:
             continue
-        reservation = reserve(tools, source, state.feed, None)
+        reservation = reserve(tools, source, state.feed, source.recheck_cost(len(held)))
         try:
             page = connector.recheck(source, state.feed, held)
         except ConnectorError as error:

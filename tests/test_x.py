@@ -381,15 +381,16 @@ def test_a_recheck_tells_what_is_gone_and_reads_the_latest_version():
     assert page.cost == pytest.approx(0.010)
 
 
-def test_a_recheck_costs_no_more_than_what_was_reserved_for_a_page():
+def test_a_recheck_costs_no_more_than_what_it_said_before():
     def answer(seen: Seen) -> Reply:
         asked = parse_qs(urlsplit(seen.path).query)["ids"][0].split(",")
         return as_json({"data": [{"id": one, "text": "x", "edit_history_tweet_ids": [one]} for one in asked]})
 
     with site(answer) as (_, reader):
         page = reader.recheck([at(-number) for number in range(100)])
-        assert len(page.posts) == 10
-        assert page.cost <= reader.cost(feed("search:x"), None)
+        assert len(page.posts) == 100
+        assert page.cost == pytest.approx(0.5)
+        assert page.cost <= reader.recheck_cost(100)
 
 
 @needs_recordings

@@ -103,7 +103,8 @@ def account(author: Mapping[str, Any]) -> Account:
         url=f"{SITE}/profile/{did}",
         followers=_count(author.get("followersCount")),
         is_bot=True if "bot" in labels else None,
-        opted_out=HIDDEN_FROM_STRANGERS in labels,
+        # The stream tells nothing of an author but the DID.
+        opted_out=HIDDEN_FROM_STRANGERS in labels if "labels" in author else None,
     )
 
 

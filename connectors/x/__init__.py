@@ -32,6 +32,10 @@ GONE: Final = ("resource-not-found", "not-authorized-for-resource")
 """Posts that were deleted, or that no longer everybody may see; the platform's terms want both to go here too."""
 
 
+LOOKED_UP: Final = 50
+"""Posts of one look-up; 100 are allowed, but make an address of more than 2,000 bytes."""
+
+
 class X(Connector):
     """Read X.
 
@@ -158,21 +162,24 @@ class X(Connector):
             return ()
         return _feed(Query("mentions", query.rest)), _feed(query)
 
+    def recheck_cost(self, count: int) -> float:
+        """Give what it costs where every post was edited since."""
+        return round(2 * count * pages.POST, 6)
+
     def recheck(self, native_ids: Sequence[str]) -> Page:
-        """Read posts again, as many as the reservation for one page pays for; the latest version of each.
+        """Read posts again, the latest version of each.
 
         Source: https://docs.x.com/x-api/posts/lookup.
         """
         api = Api(self.settings, self.http)
-        bodies = [self._looked_up(api, native_ids[: self.settings.posts_a_page])]
-        newer = [history[-1] for one in answers.tweets(bodies[0]) if (history := one.get("edit_history_tweet_ids"))]
-        held = {one.get("id") for one in answers.tweets(bodies[0])}
-        newer = [number for number in newer if number not in held]
-        if newer:
-            bodies.append(self._looked_up(api, newer))
-        read = [one for body in reversed(bodies) for one in answers.tweets(body)]
+        bodies = [self._looked_up(api, part) for part in _parts(native_ids)]
+        first = [one for body in bodies for one in answers.tweets(body)]
+        held = {one.get("id") for one in first}
+        newer = [history[-1] for one in first if (history := one.get("edit_history_tweet_ids"))]
+        edited = [self._looked_up(api, part) for part in _parts([number for number in newer if number not in held])]
+        read = [one for body in edited for one in answers.tweets(body)] + first
         found, rejects = gather(read, lambda item: tweet(item, {}))
-        gone = (error for error in bodies[0].get("errors") or () if str(error.get("type")).endswith(GONE))
+        gone = (error for body in bodies for error in body.get("errors") or () if str(error.get("type")).endswith(GONE))
         deleted = tuple(str(error.get("resource_id") or error.get("value")) for error in gone)
         return Page(found, deleted=deleted, cost=round(len(read) * pages.POST, 6), rejects=rejects)
 
@@ -255,3 +262,8 @@ def _query(feed: Feed) -> Query:
 
 def _feed(query: Query) -> Feed:
     return Feed(0, PLATFORM, str(query), PLATFORM, title=query.title, home_url=query.home_url)
+
+
+def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Part ids so that each request's address stays short enough."""
+    return (ids[start : start + LOOKED_UP] for start in range(0, len(ids), LOOKED_UP))

@@ -74,5 +74,5 @@ def _merged(now: Row, was: Row) -> Row:
 
 
 def _values(account: Account) -> Row:
-    bot = None if account.is_bot is None else int(account.is_bot)
-    return (account.handle, account.name, account.url, account.followers, bot, int(account.opted_out))
+    bot, out = (None if told is None else int(told) for told in (account.is_bot, account.opted_out))
+    return (account.handle, account.name, account.url, account.followers, bot, out)

@@ -86,6 +86,6 @@ class Books:
         with self._connections.reading() as connection:
             found = connection.execute(sql).fetchall()
         return [
-            (Account(platform, own, handle, name, url, fans, None if bot is None else bool(bot), bool(out)), circle)
-            for platform, own, handle, name, url, fans, bot, out, circle in found
+            (Account(*who, *(None if told is None else bool(told) for told in (bot, out))), circle)
+            for *who, bot, out, circle in found
         ]

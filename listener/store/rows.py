@@ -186,8 +186,8 @@ def _account(found: Sequence[Any], words: Mapping[int, str]) -> Account | None:
     platform, native_id, handle, name, url, followers, is_bot, opted_out = found
     if native_id is None:
         return None
-    known_bot = None if is_bot is None else bool(is_bot)
-    return Account(words[platform], native_id, handle, name, url, followers, known_bot, bool(opted_out))
+    bot, out = (None if told is None else bool(told) for told in (is_bot, opted_out))
+    return Account(words[platform], native_id, handle, name, url, followers, bot, out)
 
 
 def _unpacked(more: str | None) -> dict[str, Any]:

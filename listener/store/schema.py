@@ -110,7 +110,7 @@ def _beside_posts(db: Database) -> None:
         "id int, platform int, native_id text, handle text, name text, url text, followers int, is_bot int,"
         "opted_out int"
     )
-    db.create_table("accounts", account, pk="id", not_null={"platform", "native_id", "opted_out"}, strict=True)
+    db.create_table("accounts", account, pk="id", not_null={"platform", "native_id"}, strict=True)
     db.table("accounts").create_index(["platform", "native_id"], "accounts_native", unique=True)
     db.create_table("raws", _columns("id int, at int, body blob"), pk="id", not_null={"at", "body"}, strict=True)
     db.table("raws").create_index(["at"], "raws_at")
