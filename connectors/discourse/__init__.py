@@ -45,8 +45,8 @@ class Discourse(Connector):
         reads="Discourse forums: topics with their posts, by forum, category or tag; searches; users; every new post",
         interval_s=1_800.0,
         limit=(
-            "each forum sets its own, 200 requests a minute and address unless changed; past it HTTP 429 with the "
-            "seconds to wait (docs.discourse.org and the server's source, read 2026-11-23)"
+            "200 requests a minute and address unless the forum says otherwise; past it HTTP 429 with the "
+            "seconds to wait (config/discourse_defaults.conf of the forum software, read 2026-11-25)"
         ),
         examples=(
             "https://meta.discourse.org/latest",

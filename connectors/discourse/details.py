@@ -24,7 +24,7 @@ FIRST_POSTS: Final = 40
 MOST_POSTS: Final = 200
 FIRST_PAGES: Final = 3
 SEARCH_PAGES: Final = 10
-"""A search gives no more (app/models/search.rb of the forum's source)."""
+"""A search gives no more."""
 CACHED_S: Final = 120.0
 """How old a list may be that strangers get."""
 REPEATS: Final = 2

@@ -12,7 +12,7 @@ from listener.types import Gap
 from listener.walk import Step, Walk
 
 WINDOW: Final = 50
-"""Numbers of a window (app/queries/latest_posts_query.rb of the forum's source, read 2026-11-25)."""
+"""Numbers of a window (LatestPostsQuery of the forum software, read 2026-11-25)."""
 FIRST_PAGES: Final = 10
 PAGES: Final = 60
 """Most pages of a walk: about 3,000 numbers between two polls."""
