@@ -23,6 +23,8 @@ TOGETHER_FROM: Final = 2
 """Feeds of one connector that must be silent, or fail, together to be the platform's fault."""
 FAILURES_TOLD: Final = 3
 """A failing feed is told of after so many failures in a row; what waits for the user, at once."""
+NAMED: Final = 3
+"""Failing feeds that a briefing names with their reason."""
 TOLD_AT_ONCE: Final = frozenset({"needs you", "gone", "out of budget"})
 
 
@@ -77,6 +79,14 @@ def outages(states: Sequence[FeedState], now: datetime) -> dict[str, Outage]:
 def changes(open_: Mapping[str, str], found: Mapping[str, Outage]) -> tuple[list[Outage], list[str]]:
     """Compare what is known with what is wrong now: (new outages, subjects that recovered)."""
     return [outage for name, outage in found.items() if name not in open_], sorted(open_.keys() - found.keys())
+
+
+def failing(states: Sequence[FeedState]) -> list[str]:
+    """Say which feeds could not be heard: a reason each for a few of them, a count for the rest."""
+    broken = [state for state in states if state.error is not None and not state.paused]
+    reasons = [str(state.error) for state in broken[:NAMED]]
+    rest = len(broken) - len(reasons)
+    return [*reasons, f"{rest} more; `listener feeds` says why"] if rest > 0 else reasons
 
 
 def _of_platform(name: str, group: Sequence[FeedState], now: datetime) -> Outage | None:

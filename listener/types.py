@@ -227,6 +227,8 @@ class Draft:
     """None: not scored (seen before and unchanged, or a repost without text)."""
     model: str | None = None
     """Version of the classifier that scored it."""
+    relevance: Mapping[str, float] = field(default_factory=dict)
+    """The user's goals that it serves, by name, 0 to 1."""
     link_key: int | None = None
     """Signed 64-bit hash of the canonical link that makes it one story with others; None: no such link."""
     simhash: int | None = None
@@ -312,6 +314,20 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
+class Opinion:
+    """What the optional judge, a language model, said of a post; one opinion beside the classifier's."""
+
+    model: str
+    """The judge's own name."""
+    at: datetime
+    labels: Mapping[Label, bool]
+    before: Scores
+    """The scores that it moved, as they were."""
+    reason: str
+    """Its own words: as hostile as any text."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredPost:
     """A post as the store gives it back."""
 
@@ -328,6 +344,11 @@ class StoredPost:
     arrival: Arrival = "live"
     thumbs: Mapping[Label, bool] = field(default_factory=dict)
     """The user's own word on a label; it outranks the score."""
+    goals: Mapping[str, float] = field(default_factory=dict)
+    """The goals it serves, by name, 0 to 1; the user's own word is 1 or 0. A goal that is not here: next to nothing."""
+    goal_thumbs: Mapping[str, bool] = field(default_factory=dict)
+    """The user's own word on a goal; it outranks what was worked out."""
+    opinion: Opinion | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,3 +95,10 @@ def test_an_outage_is_one_message_and_its_end_is_one_more(tmp_path):
     assert end_turn(Plan(NOW, 600)) == []
     assert store.outages() == []
     store.close()
+
+
+def test_a_briefing_names_a_few_failing_feeds_and_counts_the_rest():
+    broken = [state(n, error=f"q{n}: HTTP 500", health="broken") for n in range(1, 9)]
+    assert health.failing(broken[:3]) == ["q1: HTTP 500", "q2: HTTP 500", "q3: HTTP 500"]
+    assert health.failing([*broken, state(9)])[3:] == ["5 more; `listener feeds` says why"]
+    assert health.failing([state(1, error="x", paused=True), state(2)]) == []

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from listener import schedule
+from listener import health, schedule
 from listener.app.rooms import Rooms, user_config
 from listener.app.rows import Checked, ConnectorRow, Followed
 from listener.errors import BadPayload, ConfigError, ConnectorError, StoreError
@@ -110,8 +110,8 @@ class App(Rooms):
         if answer.moved_to is not None and socket.named(feed).endswith(feed.query):
             feed = replace(reader.feed_for(answer.moved_to) or feed, id=feed.id)
         posts = sorted(page.posts, key=lambda post: post.published_at or datetime.min.replace(tzinfo=UTC), reverse=True)
-        feed = replace(feed, title=page.title, home_url=page.home_url)
-        return Checked(feed, page.title, tuple(posts))
+        feed = replace(feed, title=page.title or feed.title, home_url=page.home_url or feed.home_url)
+        return Checked(feed, feed.title, tuple(posts))
 
     def _discovered(self, feed: Feed, candidates: Sequence[Feed]) -> Checked:
         from listener import connector as socket
@@ -185,7 +185,7 @@ class App(Rooms):
         posts = {found.id: found for found in self.store.posts_by_id(list(dict.fromkeys(wanted)))}
         states = self.store.feeds()
         titles = {state.feed.id: state.feed.title or state.feed.query for state in states}
-        failing = [state.error for state in states if state.error is not None and not state.paused]
+        failing = health.failing(states)
         return compose(choice, posts, now, rules, feeds=titles, failing=failing)
 
     def streams(self, stop: threading.Event) -> "Streams":

@@ -117,6 +117,7 @@ def _beside_posts(db: Database) -> None:
     thumb, keys = _columns("post int, label text, value int, at int, score int"), [("post", "posts", "id")]
     needed = {"value", "at"}
     db.create_table("thumbs", thumb, pk=("post", "label"), foreign_keys=keys, not_null=needed, strict=True)
+    _beside_scores(db)
     _beside_feeds(db)
     _noted(db, "gaps", "older text, newer text")
     _noted(db, "rejects", "native_id text, sample text")
@@ -124,6 +125,27 @@ def _beside_posts(db: Database) -> None:
     db.create_table("meta", meta, pk="name", not_null={"value"}, strict=True)
     db.create_table("counters", _columns("name text, last int"), pk="name", not_null={"last"}, strict=True)
     db.table("counters").insert_all({"name": name, "last": 0} for name in ("post", "account", "raw"))
+
+
+def _beside_scores(db: Database) -> None:
+    # goal, model: numbers of `names`. No foreign keys to posts: deletion.py takes these rows away itself.
+    db.execute(
+        "create table relevance(post integer not null, goal integer not null, score integer not null,"
+        " primary key (post, goal)) strict, without rowid"
+    )
+    db.execute("create index relevance_goal on relevance(goal, score, post)")
+    opinion = _columns("post int, model int, at int, lead int, question int, news int, before text, reason text")
+    needed = {"model", "at", "before", "reason"}
+    db.create_table("opinions", opinion, pk="post", not_null=needed, strict=True)
+    # A look of the blind audit: drawn once, answered at most once. odds: how likely this post was to be drawn.
+    look = _columns(
+        "id int, label text, at int, post int, score int, stratum int, size int, expected real, odds real, answer int"
+    )
+    needed = {"label", "at", "post", "score", "stratum", "size", "expected", "odds"}
+    db.create_table("looks", look, pk="id", not_null=needed, strict=True)
+    db.table("looks").create_index(["label", "at"], "looks_label")
+    head = _columns("name text, version text, at int, body blob")
+    db.create_table("heads", head, pk="name", not_null={"version", "at", "body"}, strict=True)
 
 
 def _beside_feeds(db: Database) -> None:
