@@ -11,7 +11,7 @@
 - Everything may be called from any thread. Failures are StoreError, with nothing saved.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,20 @@ from typing import Protocol
 
 from listener.budget import Allowance, Spending
 from listener.health import Outage
-from listener.types import Account, Feed, FeedState, Follow, Label, Plan, Quota, Saved, StoredPost, Turn
+from listener.types import (
+    Account,
+    Feed,
+    FeedState,
+    Follow,
+    Label,
+    Opinion,
+    Plan,
+    Quota,
+    Saved,
+    Scores,
+    StoredPost,
+    Turn,
+)
 
 Key = tuple[str, str]
 """(platform, native_id)"""
@@ -37,6 +50,9 @@ class PostQuery:
     until: datetime | None = None
     feed_id: int | None = None
     platform: str | None = None
+    goal: str | None = None
+    """Only posts that serve this goal by at least `relevance`; then the most relevant come first."""
+    relevance: float = 0.5
     limit: int = 50
 
 
@@ -53,6 +69,36 @@ class Candidate:
     question: float
     news: float
     """Probabilities, a thumb already applied as 0 or 1; 0 where not scored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rescored:
+    """A post's scores made anew."""
+
+    post: int
+    scores: Scores
+    model: str
+    relevance: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A post drawn for the blind audit from those below the threshold, with what the estimate needs to know."""
+
+    label: Label
+    at: datetime
+    post: int
+    score: float
+    """The model's, when it was drawn."""
+    stratum: int
+    size: int
+    """How many posts the stratum had."""
+    expected: float
+    """Their mean score."""
+    odds: float
+    """How likely this one was to be drawn."""
+    id: int = 0
+    answer: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +261,9 @@ class Store(Protocol):
     def posts_by_id(self, ids: Sequence[int]) -> list[StoredPost]:
         """Find many posts, in the order of `ids`; missing and deleted ones are left out."""
 
+    def posts_after(self, post_id: int, limit: int) -> list[StoredPost]:
+        """List the next posts in the order of their numbers, without deleted ones: the whole store in batches."""
+
     def search(self, words: str, *, limit: int = 50, since: datetime | None = None) -> list[StoredPost]:
         """Find posts that hold all words (`"a phrase"` and `prefix*` too), best among the newest hits first.
 
@@ -238,8 +287,57 @@ class Store(Protocol):
     def label_post(self, post_id: int, label: Label, value: bool | None, now: datetime) -> None:
         """Keep a thumb for ever (None takes it back); synchronous to the disk. Unknown post: StoreError."""
 
+    def label_goal(self, post_id: int, goal: str, value: bool | None, now: datetime) -> None:
+        """Keep a thumb on a goal, in the same way; any name is a goal's."""
+
     def thumbs(self) -> list[tuple[int, Label, bool, datetime]]:
-        """List all thumbs, oldest first."""
+        """List all thumbs on labels, oldest first."""
+
+    def goal_thumbs(self) -> list[tuple[int, str, bool, datetime]]:
+        """List all thumbs on goals, oldest first; those of goals that are no more, too."""
+
+    def thumb_scores(self, label: Label) -> list[tuple[float, bool]]:
+        """List what the model had said of each post with a thumb on a label, and what the user says."""
+
+    # what posts mean to the user
+
+    def relate(self, rows: Sequence[tuple[int, Mapping[str, float]]]) -> None:
+        """Put the relevance of posts to goals in the place of all that was there; thumbs stay."""
+
+    def keep_goals(self, goals: Collection[str]) -> None:
+        """Forget the relevance of posts to every other goal; their thumbs count again when it comes back."""
+
+    def relevance(self, ids: Sequence[int]) -> dict[int, dict[str, float]]:
+        """Give the relevance of posts to goals, a thumb applied as 0 or 1; those that serve none are left out."""
+
+    def rescore(self, rows: Sequence[Rescored]) -> None:
+        """Write scores and relevance made anew; a thumb stays, and the score that it was given at stays beside it."""
+
+    def scores(self, label: Label, since: datetime) -> list[tuple[int, float, bool | None]]:
+        """List what arrived since, archives apart: number, the model's own score, the user's thumb if there is one."""
+
+    def save_opinion(self, post_id: int, opinion: Opinion, now_scores: Mapping[Label, float]) -> None:
+        """Keep the judge's opinion, and the scores that come of it; a thumb stays. An edit ends the opinion."""
+
+    def save_looks(self, looks: Sequence[Look]) -> None:
+        """Keep which posts the blind audit drew, and with what odds."""
+
+    def looks(self, label: Label, since: datetime) -> list[Look]:
+        """List the looks drawn since, oldest first."""
+
+    def answer_look(self, look_id: int, answer: bool) -> None:
+        """Keep the user's answer to a look."""
+
+    def save_head(self, name: str, version: str, body: bytes | None, now: datetime) -> None:
+        """Keep a head that was trained from the user's thumbs in the place of the last one (None: forget it)."""
+
+    def head_version(self, name: str) -> str | None:
+        """Name the head that is kept, which costs next to nothing; None: there is none."""
+
+    def head(self, name: str) -> bytes | None:
+        """Give a head's bytes; None: there is none."""
+
+    # small values
 
     def get_meta(self, name: str) -> str | None:
         """Read a small value of ours."""
@@ -287,4 +385,16 @@ class Store(Protocol):
         """Close; later calls are errors."""
 
 
-__all__ = ["Candidate", "GapRow", "Key", "OutageRow", "PostQuery", "QuotaRow", "RejectRow", "Stats", "Store"]
+__all__ = [
+    "Candidate",
+    "GapRow",
+    "Key",
+    "Look",
+    "OutageRow",
+    "PostQuery",
+    "QuotaRow",
+    "RejectRow",
+    "Rescored",
+    "Stats",
+    "Store",
+]

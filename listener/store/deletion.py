@@ -33,6 +33,7 @@ def blank(connection: Connection, posts: Sequence[int], now: int) -> None:
     given = json.dumps(posts)
     _uncount(connection, given)
     connection.execute(UNINDEX, (given,))
+    _forget(connection, given)
     connection.execute(f"delete from raws where id in (select raw from posts where id in {_GIVEN})", (given,))
     connection.execute(_BLANK, (now, given))
     connection.execute(INDEX, (given,))
@@ -45,8 +46,15 @@ def erase(connection: Connection, posts: Sequence[int]) -> None:
     given = json.dumps(posts)
     _uncount(connection, given)
     connection.execute(UNINDEX, (given,))
+    _forget(connection, given)
     connection.execute(f"delete from post_feeds where post in {_GIVEN}", (given,))
     connection.execute(f"delete from posts where id in {_GIVEN}", (given,))
+
+
+def _forget(connection: Connection, given: str) -> None:
+    """Take away what was thought of posts; the looks of the audit stay, they are numbers."""
+    for table in ("relevance", "opinions"):
+        connection.execute(f"delete from {table} where post in {_GIVEN}", (given,))
 
 
 def _uncount(connection: Connection, given: str) -> None:

@@ -1,16 +1,17 @@
 """Listings: which posts, newest first, each from an index that has them in that order."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from sqlite3 import Connection
 from typing import Final, NamedTuple
 
-from listener.store import Candidate, PostQuery
+from listener.store import Candidate, PostQuery, judgements
 from listener.store.names import Names
 from listener.store.rows import ARCHIVE, SCALE, STORED, Row, moment, ms, stored
 from listener.store.schema import LABEL_FLOOR
-from listener.types import Label, StoredPost
+from listener.types import LABELS, Label, StoredPost
 
 _CANDIDATES: Final = (
     "select id, sort_at, story, account, lead, question, news from posts indexed by posts_arrived"
@@ -55,6 +56,28 @@ def newest(connection: Connection, query: PostQuery, platforms: Sequence[int]) -
         found += connection.execute(arm.sql(), (*arm.values, query.limit)).fetchall()
     found.sort(key=lambda row: (row[1], row[0]), reverse=True)
     return [number for number, _ in found[: query.limit]]
+
+
+def serving(connection: Connection, query: PostQuery, goal: int, platforms: Sequence[int]) -> list[int]:
+    """List the ids of posts that serve a goal, the most relevant first, then the newest."""
+    arm = Arm("relevance r cross join posts p on p.id = r.post", "p.sort_at", "p.id", [], [])
+    arm.narrow("r.goal = ? and r.score >= ? and p.deleted_at is null", goal, max(round(query.relevance * SCALE), 0))
+    if query.label is not None:
+        arm.narrow(f"p.{query.label} >= ?", max(round(query.threshold * SCALE), 0))
+    if query.since is not None:
+        arm.narrow("p.sort_at >= ?", ms(query.since))
+    if query.until is not None:
+        arm.narrow("p.sort_at < ?", ms(query.until))
+    if query.feed_id is not None:
+        sql = "(p.feed = ? or exists (select 1 from post_feeds f where f.post = p.id and f.feed = ?))"
+        arm.narrow(sql, query.feed_id, query.feed_id)
+    if query.platform is not None:
+        arm.narrow("p.platform in (select value from json_each(?))", json.dumps(list(platforms)))
+    sql = f"select p.id from {arm.source} where {' and '.join(arm.where)}"
+    found = connection.execute(
+        f"{sql} order by r.score desc, p.sort_at desc, p.id desc limit ?", (*arm.values, query.limit)
+    )
+    return [number for (number,) in found]
 
 
 def _arms(query: PostQuery, platforms: Sequence[int]) -> list[Arm]:
@@ -106,11 +129,27 @@ def load(connection: Connection, ids: Sequence[int], names: Names, *, deleted: b
     thumbs: dict[int, dict[Label, Row]] = {}
     sql = "select post, label, value, score from thumbs where post in (select value from json_each(?))"
     for post, label, value, score in connection.execute(sql, given):
+        if label not in LABELS:  # a goal's
+            continue
         thumbs.setdefault(post, {})[label] = (value, score)
     words = names.words(connection)
-    return [
+    posts = [
         stored(found[number], words, feeds.get(number, ()), thumbs.get(number, {})) for number in ids if number in found
     ]
+    return _judged(connection, posts, words)
+
+
+def _judged(connection: Connection, posts: list[StoredPost], words: Mapping[int, str]) -> list[StoredPost]:
+    """Add what is known of the goals that posts serve, and what the judge said of them."""
+    ids = [post.id for post in posts]
+    related, opinions = judgements.related(connection, ids), judgements.opinions(connection, ids, words)
+    for place, post in enumerate(posts):
+        if post.id in related:
+            goals, thumbs = judgements.goals_of(related[post.id], words)
+            posts[place] = replace(post, goals=goals, goal_thumbs=thumbs, opinion=opinions.get(post.id))
+        elif post.id in opinions:
+            posts[place] = replace(post, opinion=opinions[post.id])
+    return posts
 
 
 def _effective(score: int | None) -> float:

@@ -13,11 +13,11 @@ from typing import Final, Self
 from listener.errors import StoreError
 from listener.store import Candidate, GapRow, Key, PostQuery, RejectRow, Stats, care, feeds, listing, retention, schema
 from listener.store import search as searching
-from listener.store.books import Books
 from listener.store.connections import HINT, Connections, connect, exclusive, sound, translated
-from listener.store.rows import DAY_MS, THUMB_DOWN, THUMB_UP, Row, moment, ms
+from listener.store.judgements import Judgements
+from listener.store.rows import DAY_MS, Row, moment, ms
 from listener.store.turns import Saving, compressed, find, hashed, texts
-from listener.types import LABELS, Feed, FeedState, Label, Plan, Saved, StoredPost, Turn
+from listener.types import Feed, FeedState, Plan, Saved, StoredPost, Turn
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ CHEAP_BYTES: Final = 16_000_000
 """A file up to this size is looked through at every start (some 20 ms), a larger one after an unclean end."""
 
 
-class SqliteStore(Books):
+class SqliteStore(Judgements):
     """`listener.store.Store` in one file: a writer, some readers, any number of threads and processes beside it."""
 
     @classmethod
@@ -151,6 +151,9 @@ class SqliteStore(Books):
         with self._connections.reading() as connection:
             words = self._names.words(connection)
             platforms = [number for number, word in words.items() if query.platform in (None, word)]
+            if query.goal is not None:
+                goal = next((number for number, word in words.items() if word == query.goal), 0)
+                return listing.load(connection, listing.serving(connection, query, goal, platforms), self._names)
             return listing.load(connection, listing.newest(connection, query, platforms), self._names)
 
     def post(self, post_id: int) -> StoredPost | None:
@@ -161,6 +164,13 @@ class SqliteStore(Books):
     def posts_by_id(self, ids: Sequence[int]) -> list[StoredPost]:
         """Find many posts, in the order of `ids`; missing and deleted ones are left out."""
         with self._connections.reading() as connection:
+            return listing.load(connection, ids, self._names)
+
+    def posts_after(self, post_id: int, limit: int) -> list[StoredPost]:
+        """List the next posts in the order of their numbers, without deleted ones."""
+        sql = "select id from posts where id > ? and deleted_at is null order by id limit ?"
+        with self._connections.reading() as connection:
+            ids = [number for (number,) in connection.execute(sql, (post_id, limit))]
             return listing.load(connection, ids, self._names)
 
     def search(self, words: str, *, limit: int = 50, since: datetime | None = None) -> list[StoredPost]:
@@ -193,20 +203,7 @@ class SqliteStore(Books):
             found = _noted(connection, "feed, seen_at, native_id, reason, sample from rejects", feed_id)
         return [RejectRow(feed, moment(seen), *rest) for feed, seen, *rest in found]
 
-    # the user's own words
-
-    def label_post(self, post_id: int, label: Label, value: bool | None, now: datetime) -> None:
-        """Keep a thumb for ever (None takes it back); synchronous to the disk."""
-        if label not in LABELS:
-            raise StoreError(f"no label is called {label}; there are: {', '.join(LABELS)}")
-        with self._connections.writing(durable=True) as connection:
-            _label(connection, post_id, label, value, ms(now))
-
-    def thumbs(self) -> list[tuple[int, Label, bool, datetime]]:
-        """List all thumbs, oldest first."""
-        with self._connections.reading() as connection:
-            found = connection.execute("select post, label, value, at from thumbs order by at, post, label").fetchall()
-        return [(post, label, bool(value), moment(at)) for post, label, value, at in found]
+    # small values
 
     def get_meta(self, name: str) -> str | None:
         """Read a small value of ours."""
@@ -302,23 +299,3 @@ def _bring_up_to_date(path: Path) -> None:
 def _noted(connection: Connection, columns: str, feed_id: int | None) -> list[Row]:
     sql = f"select {columns} where ?1 is null or feed = ?1 order by seen_at desc, id desc"
     return connection.execute(sql, (feed_id,)).fetchall()
-
-
-def _label(connection: Connection, post: int, label: Label, value: bool | None, now: int) -> None:
-    """Write a thumb, and put it in the score's place, where every listing finds it; the score waits beside it."""
-    sql = f"select {label} from posts where id = ? and deleted_at is null"
-    found = connection.execute(sql, (post,)).fetchall()
-    if not found:
-        raise StoreError(f"no post has the number {post}, or it was deleted; nothing was labelled")
-    sql = "select score from thumbs where post = ? and label = ?"
-    before = connection.execute(sql, (post, label)).fetchall()
-    score = (before or found)[0][0]
-    if value is None:
-        connection.execute("delete from thumbs where post = ? and label = ?", (post, label))
-    else:
-        values = (post, label, value, now, score)
-        connection.execute(
-            "insert or replace into thumbs(post, label, value, at, score) values (?, ?, ?, ?, ?)", values
-        )
-        score = THUMB_UP if value else THUMB_DOWN
-    connection.execute(f"update posts set {label} = ? where id = ?", (score, post))

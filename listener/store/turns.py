@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from listener.store import Key, accounts, ledger, story
 from listener.store.deletion import INDEX, UNINDEX, blank
 from listener.store.feeds import advance, recent
+from listener.store.judgements import relate
 from listener.store.rows import (
     EDIT,
     INSERT,
@@ -91,6 +92,7 @@ def texts(turn: Turn) -> set[str]:
             found.add(draft.post.account.platform)
         if draft.model is not None:
             found.add(draft.model)
+        found.update(draft.relevance)
     return found
 
 
@@ -158,6 +160,9 @@ class Saving:
             for one, found in zip(fresh, stories, strict=True)
         ]
         self.connection.executemany(INSERT, rows)
+        for one in fresh:
+            if one.draft.relevance:
+                relate(self.connection, one.id, one.draft.relevance, self.numbers)
         self.connection.executemany("insert into bands(band, post) values (?, ?)", story.band_rows(fresh, self.now))
         self.connection.execute(_INDEX_RANGE, (fresh[0].id, fresh[-1].id))
         return fresh
@@ -190,6 +195,9 @@ class Saving:
                 scores[place] = was[place]
         time = sort_at(draft.post, first_seen)
         self.connection.execute(EDIT, edited(draft, number, time, about._replace(raw=about.raw or raw), scores))
+        relate(self.connection, number, draft.relevance, self.numbers)
+        # It was said of another text.
+        self.connection.execute("delete from opinions where post = ?", (number,))
         self.connection.execute("update post_feeds set sort_at = ? where post = ?", (time, number))
         rows = [(band, number) for band in story.bands(draft.simhash)]
         self.connection.executemany("insert or ignore into bands(band, post) values (?, ?)", rows)
