@@ -16,6 +16,7 @@ FLOORS = {
     1: {
         "schedule",
         "stories",
+        "telling",
         "briefing",
         "urls",
         "html",
@@ -50,7 +51,7 @@ DOORS = {
     "sqlite3": {"listener/store/"},
     "sqlite_utils": {"listener/store/"},
     "subprocess": {"listener/sandbox.py"},
-    "feedparser": {"connectors/rss/"},
+    "feedparser": {"connectors/rss/", "connectors/reddit/"},
     "defusedxml": {"listener/opml.py"},
     "xml": {"listener/opml.py"},
     "apscheduler": {"listener/runner/"},

@@ -520,7 +520,7 @@ def test_a_post_that_fits_two_stories_joins_the_older(store: Store, one: Feed) -
     assert (older < newer, story_of(store, both)) == (True, older)
 
 
-def test_a_repost_joins_what_it_repeats(store: Store, one: Feed) -> None:
+def test_a_repost_or_quote_joins_what_it_points_at(store: Store, one: Feed) -> None:
     (first,) = kept(store, one, draft(post(1)))
     repost, quote, stray = kept(
         store,
@@ -529,7 +529,7 @@ def test_a_repost_joins_what_it_repeats(store: Store, one: Feed) -> None:
         draft(post(3, kind="quote", refers_to="1/1")),
         draft(post(4, kind="repost", refers_to="1/nowhere")),
     )
-    assert [story_of(store, number) for number in (repost, quote, stray)] == [first, quote, stray]
+    assert [story_of(store, number) for number in (repost, quote, stray)] == [first, first, stray]
 
 
 def test_a_deleted_post_draws_nobody_into_its_story(store: Store, one: Feed) -> None:

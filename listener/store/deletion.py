@@ -48,6 +48,9 @@ def erase(connection: Connection, posts: Sequence[int]) -> None:
     connection.execute(UNINDEX, (given,))
     _forget(connection, given)
     connection.execute(f"delete from post_feeds where post in {_GIVEN}", (given,))
+    connection.execute(
+        f"delete from joined where (story, post) in (select story, id from posts where id in {_GIVEN})", (given,)
+    )
     connection.execute(f"delete from posts where id in {_GIVEN}", (given,))
 
 

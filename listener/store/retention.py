@@ -8,7 +8,8 @@ from listener.store.deletion import erase
 
 CHUNK: Final = 500
 """Rows that one transaction deletes."""
-BAND_CHUNKS: Final = 64
+BANDS: Final = 8_000
+"""Rows of `bands` that one transaction looks through."""
 
 _RAWS: Final = "delete from raws where id in (select id from raws where at < ? limit ?)"
 _REJECTS: Final = "delete from rejects where id in (select id from rejects where seen_at < ? limit ?)"
@@ -27,7 +28,12 @@ _LONELY: Final = (
     "delete from accounts where id not in (select account from posts where account is not null)"
     " and id not in (select account from follows)"
 )
+_BAND: Final = "select band from bands where band >= ? order by band limit 1 offset ?"
 _BANDS: Final = "delete from bands where band >= ? and band < ? and post < ?"
+_MOVED: Final = (
+    "delete from moved where not exists (select 1 from posts p where p.id = moved.story)"
+    " and not exists (select 1 from joined j where j.story = moved.story)"
+)
 
 
 def prune(
@@ -54,6 +60,7 @@ def prune(
     if removed["posts"]:
         with store.writing(durable=False) as connection:
             removed["accounts"] = connection.execute(_LONELY).rowcount
+            connection.execute(_MOVED)
     return removed
 
 
@@ -71,10 +78,13 @@ def _prune_bands(store: Connections, before: int) -> int:
     with store.reading() as connection:
         found = connection.execute(_FIRST_SINCE, (before,)).fetchall()
         first = found[0][0] if found else 1 << 62
-    total, width = 0, (4 << 16) // BAND_CHUNKS
-    for chunk in range(BAND_CHUNKS):
+    total, start, end = 0, 0, 1 << 63
+    while start < end:
         with store.writing(durable=False) as connection:
-            total += connection.execute(_BANDS, (chunk * width, (chunk + 1) * width, first)).rowcount
+            found = connection.execute(_BAND, (start, BANDS)).fetchall()
+            until = max(found[0][0], start + 1) if found else end - 1
+            total += connection.execute(_BANDS, (start, until, first)).rowcount
+        start = until if found else end
     return total
 
 

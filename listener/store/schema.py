@@ -105,6 +105,13 @@ def _beside_posts(db: Database) -> None:
     )
     db.execute("create index post_feeds_post on post_feeds(post, feed)")
     db.execute("create table bands(band integer, post integer, primary key (band, post)) strict, without rowid")
+    # Why posts are in the story of another one, and where the numbers of stories that were joined lead now.
+    db.execute(
+        "create table joined(story integer not null, post integer not null, why integer not null,"
+        " via integer not null, primary key (story, post)) strict, without rowid"
+    )
+    db.create_table("moved", _columns("old int, story int"), pk="old", not_null={"story"}, strict=True)
+    db.table("moved").create_index(["story"], "moved_story")
     # No foreign key from posts.account: taking an account away would look through all posts.
     account = _columns(
         "id int, platform int, native_id text, handle text, name text, url text, followers int, is_bot int,"

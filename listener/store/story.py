@@ -1,7 +1,7 @@
-"""Which story a new post joins: that of the post it repeats, shares a link with, or nearly quotes word for word.
+"""Which story a new post joins: that of what it points at, shares a link with, nearly repeats, or tells the same as.
 
-Near-duplicates are found through four bands of 16 bits: two prints that differ in at most three bits are equal in at
-least one of them. Each band is looked up among its newest posts only, so that a post costs the same in any store.
+A story's number is that of the post that founded it. A post that belongs to two makes them one: the younger's posts
+move to the older, and its number goes on leading there (`moved`). Why a post is in its story stands in `joined`.
 """
 
 import json
@@ -9,143 +9,179 @@ from collections.abc import Mapping, Sequence
 from sqlite3 import Connection
 from typing import Final, NamedTuple
 
+from listener import stories as prints
+from listener import telling
 from listener.store import Key
+from listener.store.meeting import BUCKET, COMPARED, MARKS_SHARED, Fresh, Meeting, Met, pointer, points_at
 from listener.store.rows import DAY_MS
-from listener.types import Draft
 
 LINK_DAYS: Final = 7
 """Posts with one link belong together when their times are at most so far apart."""
-NEAR_DAYS: Final = 3
-"""The same for nearly the same words."""
-NEAR_BITS: Final = 3
-"""Most bits in which the prints of near-duplicates differ."""
-BUCKET: Final = 16
-"""Newest posts of each band that are compared."""
+MOVED_MOST: Final = 500
+"""A story with more posts than this does not move into another one: a page must not cost a whole night's talk."""
 
-_BY_LINK: Final = (
-    "select story, sort_at from posts indexed by posts_link"
+REASONS: Final = (
+    "reposts it", "quotes it", "is quoted", "quotes the same", "same link", "same words", "same names and words",
+)  # fmt: skip
+"""Why a post is in its story; its place here is what `joined` keeps, the strongest first."""
+_REASON: Final = {reason: number for number, reason in enumerate(REASONS)}
+
+BY_LINK: Final = (
+    "select id, story, sort_at from posts indexed by posts_link"
     " where link_key = ? and sort_at between ? and ? order by sort_at desc limit 1"
 )
-_BY_WORDS: Final = (
-    "select j.value, p.story, p.simhash, p.sort_at from json_each(?) j cross join posts p on p.id in"
-    f" (select post from bands where band = j.value order by post desc limit {BUCKET}) where p.simhash is not null"
-)
-
-Offer = tuple[int, int, int]
-"""Story, print and sort time of a post that another may be near to."""
+MEMBERS: Final = "select post from joined where story = ? limit ?"
 
 
-class Fresh(NamedTuple):
-    """A post that is about to be inserted."""
+class Join(NamedTuple):
+    """A story that a post belongs to, why, and the post that it met there. The least is the one to tell."""
 
-    id: int
-    draft: Draft
-    sort_at: int
-    key: int
-    bands: tuple[int, ...]
+    why: int
+    via: int
+    story: int
 
 
-def bands(simhash: int | None) -> tuple[int, ...]:
-    """Cut a print into the numbers that near-duplicates share one of: place and value of each band; None: no bands."""
-    if simhash is None:
-        return ()
-    return (
-        simhash & 0xFFFF,
-        0x1_0000 | simhash >> 16 & 0xFFFF,
-        0x2_0000 | simhash >> 32 & 0xFFFF,
-        0x3_0000 | simhash >> 48 & 0xFFFF,
-    )
+def stories(connection: Connection, fresh: Sequence[Fresh], known: Mapping[Key, tuple[int, int]]) -> list[int]:
+    """Give the story of each post, in order: the oldest that fits, else its own id; note why, and merge.
 
-
-def stories(connection: Connection, fresh: Sequence[Fresh], known: Mapping[Key, int]) -> list[int]:
-    """Give the story of each post, in order: the oldest that fits, else its own id.
-
-    `known` are the stories of posts that reposts among them may repeat.
+    `known`: posts in the file that some of them point at, to their id and story.
     """
-    page = _Offers(dict(known), {}, _near(connection, fresh), _shared(fresh))
-    given = []
-    for one in fresh:
-        found = [*_by_link(connection, one, page), *_by_words(one, page)]
-        repeated = repeats(one.draft)
-        if repeated in page.stories:
-            found.append(page.stories[repeated])
-        story = min(found, default=one.id)
-        given.append(story)
-        page.add(one, story)
-    return given
+    page = _Page(connection, Meeting(connection, fresh), known)
+    for place, one in enumerate(fresh):
+        page.place(place, one)
+    return page.written()
 
 
-def repeats(draft: Draft) -> Key | None:
-    """Name the post whose story a repost takes; None: it is no repost."""
-    post = draft.post
-    return (post.platform, post.refers_to) if post.kind == "repost" and post.refers_to is not None else None
+class _Page:
+    """The posts of one page, finding each other and those in the file."""
 
+    def __init__(self, connection: Connection, meeting: Meeting, known: Mapping[Key, tuple[int, int]]) -> None:
+        self.connection = connection
+        self.meeting = meeting
+        self.met: dict[int, Met] = dict(meeting.posts)
+        self.keys: dict[Key, tuple[int, int]] = dict(known)
+        self.links: dict[int, tuple[int, int, int]] = {}
+        self.marks: dict[int, list[int]] = {}
+        self.prints: dict[int, list[tuple[int, int]]] = {}
+        self.pointing: dict[int, tuple[int, int]] = dict(meeting.pointing)
+        self.given: dict[int, int] = {}
+        """New post to story, as it was when it was placed."""
+        self.joins: dict[int, Join] = {}
+        """Post to why it is where it is: of this page, and founders of stories that moved."""
+        self.moved: dict[int, int] = {}
 
-def band_rows(fresh: Sequence[Fresh], now: int) -> list[tuple[int, int]]:
-    """Give the rows of `bands`, in their order, for posts that a later one can still be near to in time."""
-    oldest = now - NEAR_DAYS * DAY_MS
-    return sorted((band, one.id) for one in fresh if one.sort_at >= oldest for band in one.bands)
+    def place(self, place: int, one: Fresh) -> None:
+        """Find a post's story; make its stories one."""
+        joins = [join._replace(story=self.now(join.story)) for join in self._joins(place, one)]
+        oldest = min((join.story for join in joins), default=one.id)
+        if joins:
+            self.joins[one.id] = min(join for join in joins if join.story == oldest)
+        for join in sorted(joins):
+            if self.now(join.story) != oldest:
+                self._merge(join, oldest, one)
+        self._add(one, oldest)
 
+    def now(self, story: int) -> int:
+        """Give the story that another one has moved to."""
+        while story in self.moved:
+            story = self.moved[story]
+        return story
 
-class _Offers(NamedTuple):
-    """What the posts in the file, and those of the same page that are not there yet, offer to each other."""
+    def written(self) -> list[int]:
+        """Note why posts are in their stories; give the stories of the page's posts, in order."""
+        found = [self.now(story) for story in self.given.values()]
+        rows = [
+            (self.now(join.story), post, join.why, join.via)
+            for post, join in self.joins.items()
+            if self.now(join.story) != post
+        ]
+        self.connection.executemany("insert or replace into joined(story, post, why, via) values (?, ?, ?, ?)", rows)
+        return found
 
-    stories: dict[Key, int]
-    links: dict[int, tuple[int, int]]
-    near: dict[int, list[Offer]]
-    shared: set[int]
-    """Bands that several posts of the page have; the others cannot meet here."""
+    def _joins(self, place: int, one: Fresh) -> list[Join]:
+        return [*self._by_pointer(one), *self._by_link(one), *self._by_likeness(place, one)]
 
-    def add(self, one: Fresh, story: int) -> None:
+    def _by_pointer(self, one: Fresh) -> list[Join]:
+        found, points, target = [], points_at(one.draft), one.pointer
+        if points in self.keys:
+            why = "reposts it" if one.draft.post.kind == "repost" else "quotes it"
+            found.append(Join(_REASON[why], *self.keys[points]))
+        elif target is not None and target in self.pointing:
+            found.append(Join(_REASON["quotes the same"], *self.pointing[target]))
+        own = pointer(one.key)
+        if own in self.pointing:
+            found.append(Join(_REASON["is quoted"], *self.pointing[own]))
+        return found
+
+    def _by_link(self, one: Fresh) -> list[Join]:
+        link, reach = one.draft.link_key, LINK_DAYS * DAY_MS
+        if link is None:
+            return []
+        found = self.connection.execute(BY_LINK, (link, one.sort_at - reach, one.sort_at + reach)).fetchall()
+        if link in self.links:
+            found.append(self.links[link])
+        why = _REASON["same link"]
+        return [Join(why, id_, story) for id_, story, sort_at in found if abs(sort_at - one.sort_at) <= reach]
+
+    def _by_likeness(self, place: int, one: Fresh) -> list[Join]:
+        near = {*self.meeting.near(one), *self._near_here(one)}
+        found = []
+        for number in [*near, *self.meeting.marked.get(place, ()), *self._marked_here(one)]:
+            met = self.met.get(number)
+            why = None if met is None else _likeness(one, met, near)
+            if met is not None and why is not None:
+                found.append(Join(_REASON[why], met.id, met.story))
+        return found
+
+    def _near_here(self, one: Fresh) -> list[int]:
+        print_ = one.draft.simhash
+        if print_ is None:
+            return []
+        found = {id_: other for band in one.bands for id_, other in self.prints.get(band, ())}
+        return [id_ for id_, other in found.items() if prints.near(print_, other)]
+
+    def _marked_here(self, one: Fresh) -> list[int]:
+        counts: dict[int, int] = {}
+        for mark in one.telling.asked():
+            for number in self.marks.get(mark, ())[-BUCKET:]:
+                counts[number] = counts.get(number, 0) + 1
+        best = sorted((count, number) for number, count in counts.items() if count >= MARKS_SHARED)
+        return [number for _, number in best[-COMPARED:]]
+
+    def _add(self, one: Fresh, story: int) -> None:
         post, draft = one.draft.post, one.draft
-        self.stories[post.platform, post.native_id] = story
+        self.given[one.id] = story
+        self.keys[post.platform, post.native_id] = (one.id, story)
+        self.met[one.id] = Met(one.id, story, one.sort_at, one.account, one.telling)
         if draft.link_key is not None:
-            self.links[draft.link_key] = (story, one.sort_at)
-        if draft.simhash is not None and not self.shared.isdisjoint(one.bands):
-            offer = (story, draft.simhash, one.sort_at)
+            self.links[draft.link_key] = (one.id, story, one.sort_at)
+        if one.pointer is not None:
+            self.pointing[one.pointer] = (one.id, story)
+        for mark in one.telling.marks():
+            self.marks.setdefault(mark, []).append(one.id)
+        if draft.simhash is not None:
             for band in one.bands:
-                self.near.setdefault(band, []).append(offer)
+                self.prints.setdefault(band, []).append((one.id, draft.simhash))
+
+    def _merge(self, join: Join, older: int, one: Fresh) -> None:
+        """Move a younger story into an older one, for the post that belongs to both."""
+        younger = self.now(join.story)
+        members = [post for (post,) in self.connection.execute(MEMBERS, (younger, MOVED_MOST + 1))]
+        if len(members) > MOVED_MOST:
+            return
+        self.moved[younger] = older
+        self.joins[younger] = Join(join.why, one.id, older)
+        given = (older, json.dumps([younger, *members]))
+        run = self.connection.execute
+        if run("update posts set story = ? where id in (select value from json_each(?))", given).rowcount:
+            run("update joined set story = ? where story = ?", (older, younger))
+            run("update moved set story = ? where story = ?", (older, younger))
+            run("insert or replace into moved(old, story) values (?, ?)", (younger, older))
 
 
-def _by_link(connection: Connection, one: Fresh, page: _Offers) -> list[int]:
-    link = one.draft.link_key
-    if link is None:
-        return []
-    reach = LINK_DAYS * DAY_MS
-    found = connection.execute(_BY_LINK, (link, one.sort_at - reach, one.sort_at + reach)).fetchall()
-    if link in page.links:
-        found.append(page.links[link])
-    return [story for story, sort_at in found if abs(sort_at - one.sort_at) <= reach]
-
-
-def _shared(fresh: Sequence[Fresh]) -> set[int]:
-    seen: set[int] = set()
-    shared: set[int] = set()
-    for one in fresh:
-        shared.update(seen.intersection(one.bands))
-        seen.update(one.bands)
-    return shared
-
-
-def _near(connection: Connection, fresh: Sequence[Fresh]) -> dict[int, list[Offer]]:
-    """Look up the bands of all posts at once."""
-    found: dict[int, list[Offer]] = {}
-    wanted = sorted({band for one in fresh for band in one.bands})
-    for band, *offer in connection.execute(_BY_WORDS, (json.dumps(wanted),)) if wanted else ():
-        found.setdefault(band, []).append(tuple(offer))
-    return found
-
-
-def _by_words(one: Fresh, page: _Offers) -> list[int]:
-    simhash, reach = one.draft.simhash or 0, NEAR_DAYS * DAY_MS
-    return [
-        story
-        for band in one.bands
-        for story, print_, sort_at in page.near.get(band, ())
-        if differing_bits(print_, simhash) <= NEAR_BITS and abs(sort_at - one.sort_at) <= reach
-    ]
-
-
-def differing_bits(one: int, other: int) -> int:
-    """Count the bits in which two prints differ."""
-    return ((one ^ other) & 0xFFFF_FFFF_FFFF_FFFF).bit_count()
+def _likeness(one: Fresh, met: Met, near: set[int]) -> telling.Likeness | None:
+    same_voice = one.account is not None and one.account == met.account
+    apart = one.sort_at - met.sort_at
+    if met.id in near:
+        return "same words" if telling.copies(one.telling, met.telling, apart, same_voice=same_voice) else None
+    return telling.likeness(one.telling, met.telling, apart, same_voice=same_voice)

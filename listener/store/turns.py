@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlite3 import Connection
 from typing import Final, NamedTuple
 
-from listener.store import Key, accounts, ledger, story
+from listener import telling
+from listener.store import Key, accounts, ledger, meeting, story
 from listener.store.deletion import INDEX, UNINDEX, blank
 from listener.store.feeds import advance, recent
 from listener.store.judgements import relate
@@ -119,7 +120,8 @@ class Saving:
         stale = [(known[key], draft) for key, draft in drafts.items() if key in known and key not in gone]
         edits = [(post, draft) for post, draft in stale if post.digest not in (0, draft.digest)]
         self._keep([*fresh.values(), *(draft for _, draft in edits)], raw)
-        new = self._insert(self._placed(fresh, keys), {key: post.story for key, post in known.items()})
+        met = {key: (post.id, post.story) for key, post in known.items() if post.digest}
+        new = self._insert(self._placed(fresh, keys), met)
         self._edit(edits)
         joined = self._join([post for post, _ in stale if post.digest])
         deleted = [known[key].id for key in gone if key in known and known[key].digest]
@@ -139,19 +141,23 @@ class Saving:
             self.raw = accounts.take(self.connection, "raw", 1)
             self.connection.execute("insert into raws(id, at, body) values (?, ?, ?)", (self.raw, self.now, raw))
 
-    def _placed(self, drafts: Mapping[Key, Draft], keys: Mapping[Key, int]) -> list[story.Fresh]:
+    def _placed(self, drafts: Mapping[Key, Draft], keys: Mapping[Key, int]) -> list[meeting.Fresh]:
         """Give new posts their ids, oldest first, so that the order of ids is an order in time."""
         if not drafts:
             return []
         first = accounts.take(self.connection, "post", len(drafts))
         timed = sorted((sort_at(draft.post, self.now), place, key) for place, (key, draft) in enumerate(drafts.items()))
         return [
-            story.Fresh(number, drafts[key], time, keys[key], story.bands(drafts[key].simhash))
-            for number, (time, _, key) in enumerate(timed, first)
+            self._told(number, drafts[key], time, keys[key]) for number, (time, _, key) in enumerate(timed, first)
         ]
 
-    def _insert(self, fresh: list[story.Fresh], known: Mapping[Key, int]) -> list[story.Fresh]:
-        """Insert posts. `known`: stories of posts that they may repeat."""
+    def _told(self, number: int, draft: Draft, time: int, key: int) -> meeting.Fresh:
+        account, bands = draft.post.account, meeting.bands(draft.simhash)
+        person = None if account is None else self.people[account.platform, account.native_id]
+        return meeting.Fresh(number, draft, time, key, bands, telling.read(draft.post), person)
+
+    def _insert(self, fresh: list[meeting.Fresh], known: Mapping[Key, tuple[int, int]]) -> list[meeting.Fresh]:
+        """Insert posts. `known`: id and story of posts that they may point at."""
         if not fresh:
             return []
         stories = story.stories(self.connection, fresh, known)
@@ -163,7 +169,7 @@ class Saving:
         for one in fresh:
             if one.draft.relevance:
                 relate(self.connection, one.id, one.draft.relevance, self.numbers)
-        self.connection.executemany("insert into bands(band, post) values (?, ?)", story.band_rows(fresh, self.now))
+        self.connection.executemany("insert into bands(band, post) values (?, ?)", meeting.rows(fresh, self.now))
         self.connection.execute(_INDEX_RANGE, (fresh[0].id, fresh[-1].id))
         return fresh
 
@@ -199,7 +205,8 @@ class Saving:
         # It was said of another text.
         self.connection.execute("delete from opinions where post = ?", (number,))
         self.connection.execute("update post_feeds set sort_at = ? where post = ?", (time, number))
-        rows = [(band, number) for band in story.bands(draft.simhash)]
+        marks = telling.read(draft.post).marks()
+        rows = [(band, number) for band in (*meeting.bands(draft.simhash), *marks)]
         self.connection.executemany("insert or ignore into bands(band, post) values (?, ?)", rows)
 
     def _join(self, posts: Sequence[Known]) -> list[int]:
@@ -244,4 +251,4 @@ class Saving:
 
 
 def _repeated(drafts: Iterable[Draft]) -> set[Key]:
-    return {key for draft in drafts if (key := story.repeats(draft)) is not None}
+    return {key for draft in drafts if (key := meeting.points_at(draft)) is not None}

@@ -1,0 +1,348 @@
+"""What a post tells, so that it can be laid beside another: its words in order, those that carry meaning, its names.
+
+Two posts are of one thing when most of what the shorter one tells is in the other, names and numbers among it, and
+nothing speaks against it: another language, another version, another day, a form filled in anew.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Final, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from listener.types import Post
+
+Likeness = Literal["same words", "same names and words"]
+
+READ: Final = 48
+"""Words of a post, its title first, that are compared: what is told comes first."""
+CHARACTERS_READ: Final = 600
+MARKS: Final = 8
+"""Terms of a post by which later posts find it, the most telling ones."""
+ASKED: Final = 12
+"""Terms of a new post that are looked up."""
+MARK_BASE: Final = 1 << 18
+MARK_BITS: Final = 22
+"""Marks are MARK_BASE to MARK_BASE + 2**22 - 1: above the four bands of `stories.bands`, and three bytes in a file."""
+
+DAYS_OF_WORDS: Final = 3.0
+"""Nearly the same words are one story when posts are at most so far apart."""
+HOURS_OF_NAMES: Final = 18.0
+"""The same for the same names: what is told the next day is what came of it."""
+SERIES_HOURS: Final = 6.0
+"""The same voice saying the same again later than this is a series ("Weekly thread"), not a copy."""
+
+SHARED_TERMS: Final = 4
+"""Fewest terms that two posts on one thing have in common."""
+COVERED: Final = 0.5
+"""Least weight of what both tell, against all that the shorter one tells."""
+COVERED_COPY: Final = 0.8
+"""From here on it is a copy, cut or edited."""
+ALIKE_IN_FORM: Final = 0.6
+"""Posts with so many words at the same place are compared as forms: what was filled in must be the same."""
+
+_TOKEN: Final = re.compile(
+    r"[vV]?\d+(?:[.,:]\d+)+|[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+(?:['’][^\W\d_]+)?"
+)
+_QUOTED: Final = re.compile(r"^\s*>.*$", re.MULTILINE)
+_THOUSANDS: Final = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
+_ENDINGS: Final = ("ings", "ing", "ies", "ied", "ed", "es", "er", "en", "'s", "’s", "s", "e", "n", "y")
+_SENTENCE_END: Final = ".!?:…"
+
+_COMMON: Final = {
+    "en": (
+        "a about after again against all also am an and any are as at back be because been before being but by"
+        " can come"
+        " could did do does don't down during each even ever every few for from get go got had has have he her"
+        " here hers"
+        " him his how i i'm i've if in into is isn't it it's its just let like made make many may me more most"
+        " much must"
+        " my near never no not of off on one only onto or other our out over own per really said same say says"
+        " see she"
+        " should since so some still such take than that that's the their them then there these they this"
+        " those through"
+        " to too two under until up upon us very via was we we're well went were what when where which while"
+        " who whole"
+        " why will with within without would yes yet you you're your"
+    ),
+    "de": (
+        "aber alle als am an auch auf aus bei bin bis da dann das dass dem den der des die doch du durch ein"
+        " eine einem"
+        " einen einer eines er es für gegen hat haben ich ihr im in ist ja jetzt kann kein keine man mehr mit"
+        " muss nach"
+        " nicht noch nun nur ob oder ohne sein seine sich sie sind so soll über um und uns unter vom von vor war was"
+        " wegen weil wenn wer werden wie wieder wir wird wurde wurden zu zum zur zwischen"
+    ),
+    "fr": (
+        "à au aux avec c'est ce ces cette comme dans de depuis des du elle en est et il ils je la le les leur"
+        " leurs mais"
+        " ne nous on ont ou où par pas plus pour qu que qui sa se ses son sont sous sur un une vous"
+    ),
+    "es": (
+        "a al con como de del desde donde el ella en entre es esta este están fue ha han hasta la las lo los"
+        " más me mi"
+        " muy ni no nos o para pero por porque que se según ser si sin sobre son su sus tras un una y ya"
+    ),
+    "pt": (
+        "à ao aos as com como da das de depois do dos e é ela ele em entre esta este eu foi há já mais mas na"
+        " nas não no"
+        " nos o os ou para pela pelo por que se sem ser são seu sua também um uma você"
+    ),
+    "nl": (
+        "aan als bij dan dat de deze die dit door een en er het hij ik in is je kan maar meer met naar niet"
+        " nog nu of om"
+        " onder ook op over te tot uit van voor was wat we wel werd wordt ze zich zijn zo"
+    ),
+    "it": (
+        "a ai al alla anche che chi ci come con da dal dalla degli dei del della delle di dopo e è gli ha"
+        " hanno i il in"
+        " la le lo ma nel nella non o per più se si sono su sul sulla tra un una"
+    ),
+}  # fmt: skip
+_EMPTY: Final = (
+    "afternoon announced announces around best better big birthday bonjour breaking buenas buenos congrats"
+    " congratulations day days dia días dias enjoy evening everybody everyone feel folks friend friends good"
+    " great guten"
+    " guys happy hello hey hi hope know last latest lol look love lovely luck maybe merry morgen morning need"
+    " new news"
+    " next nice night nothing now ok okay people please post rt something sure thank thanks thing things think thread"
+    " time today tomorrow tonight update want week weekend welcome wish wishing wonderful work world year years"
+    " yesterday heute neue neuer neues neu tag mehr hoy nuevo nueva aujourd'hui nouveau hoje novo nieuw"
+    " vandaag"
+)
+_SPEECH: Final = {word: lang for lang, words in reversed(_COMMON.items()) for word in words.split()}
+_SHARED_SPEECH: Final = frozenset(
+    word for word in _SPEECH if sum(word in words.split() for words in _COMMON.values()) > 1
+)
+MEANINGLESS: Final = frozenset(_EMPTY.split()).union(_SPEECH)
+"""Words that say nothing about what a text is about."""
+_NUMBER_WORDS: Final = {
+    "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
+    "ten": "10", "eleven": "11", "twelve": "12", "zwei": "2", "drei": "3", "vier": "4", "fünf": "5", "sechs": "6",
+    "sieben": "7", "acht": "8", "zehn": "10", "zwölf": "12",
+}  # fmt: skip
+_DAYS: Final = (
+    "monday tuesday wednesday thursday friday saturday sunday january february march april june july august september"
+    " october november december montag dienstag mittwoch donnerstag freitag samstag sonntag januar februar märz juni"
+    " juli oktober dezember lundi mardi mercredi jeudi vendredi samedi dimanche lunes martes miércoles jueves viernes"
+    " sábado domingo"
+)
+_DATES: Final = frozenset(_DAYS.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """One post as it is compared."""
+
+    words: tuple[str, ...]
+    """In order, without case; at most READ."""
+    filled: frozenset[str]
+    """Those of them that a form would leave blank: numbers, days, words written as names."""
+    terms: dict[str, float]
+    """What carries meaning, shortened to its stem, to its weight."""
+    names: frozenset[str]
+    """Terms written as names."""
+    numbers: frozenset[str]
+    lang: str | None
+    reply: bool
+    hosts: frozenset[str]
+    """Where the pages are that it points at, or where it stands itself, if it is an article."""
+
+    def asked(self) -> list[int]:
+        """Give the marks to look up, the most telling ones."""
+        return [mark(term) for term in self._by_weight()[:ASKED]]
+
+    def marks(self) -> list[int]:
+        """Give the marks to be found by; none for what is too short to be compared."""
+        return [mark(term) for term in self._by_weight()[:MARKS]]
+
+    def _by_weight(self) -> list[str]:
+        if len(self.terms) < SHARED_TERMS or self.reply:
+            return []
+        return sorted(self.terms, key=lambda term: (-self.terms[term], term))
+
+
+def read(post: Post) -> Telling:
+    """Read what a post tells. Quoted lines, web addresses, @names and #tags at the end are not its own words."""
+    tokens, starts = _tokens(post.title or "", post.text)
+    senses = [_sense(token) for token in tokens]
+    names = _names(senses, starts)
+    terms = {sense.term: 2.0 if sense.term in names else sense.weight for sense in senses if sense.term is not None}
+    words = tuple([sense.word for sense in senses])
+    return Telling(
+        words, frozenset([sense.word for sense in senses if sense.fills]), terms, names,
+        frozenset([sense.term for sense in senses if sense.is_number and sense.term]), _language(post.lang, words),
+        post.kind == "reply" or post.in_reply_to is not None, _hosts(post),
+    )  # fmt: skip
+
+
+def copies(one: Telling, other: Telling, apart_ms: int, *, same_voice: bool) -> bool:
+    """Say whether two posts whose prints are near are copies, not two of a series and no form filled in anew."""
+    apart_h = abs(apart_ms) / 3_600_000
+    if apart_h > 24 * DAYS_OF_WORDS or one.reply != other.reply or (same_voice and apart_h > SERIES_HOURS):
+        return False
+    return not _different_form(one, other)
+
+
+def likeness(one: Telling, other: Telling, apart_ms: int, *, same_voice: bool) -> Likeness | None:
+    """Say in which way two posts tell the same; None: they do not, or something speaks against it.
+
+    `apart_ms`: between their times. `same_voice`: one account said both.
+    """
+    shared = one.terms.keys() & other.terms.keys()
+    if len(shared) < SHARED_TERMS or _different_language(one, other):
+        return None
+    if not copies(one, other, apart_ms, same_voice=same_voice):
+        return None
+    weight = sum(min(one.terms[term], other.terms[term]) for term in shared)
+    covered = weight / min(sum(one.terms.values()), sum(other.terms.values()))
+    if covered >= COVERED_COPY and _same_order(one, other):
+        return "same words"
+    hours = abs(apart_ms) / 3_600_000
+    if one.reply or same_voice or hours > HOURS_OF_NAMES or one.hosts & other.hosts or covered < COVERED:
+        return None
+    told = shared & (one.names | other.names | one.numbers)
+    return "same names and words" if told and not _different_facts(one, other) else None
+
+
+@lru_cache(maxsize=32_768)
+def mark(term: str) -> int:
+    """Give the number that a term is found by."""
+    digest = blake2b(term.encode("utf-8", "replace"), digest_size=4).digest()
+    return MARK_BASE + (int.from_bytes(digest, "big") & (1 << MARK_BITS) - 1)
+
+
+@lru_cache(maxsize=32_768)
+def stem(word: str) -> str:
+    """Cut the endings that change with grammar; crude, and the same for all languages."""
+    for ending in _ENDINGS:
+        if len(word) - len(ending) >= 4 and word.endswith(ending):
+            return word[: -len(ending)]
+    return word
+
+
+class _Sense(NamedTuple):
+    """What one word as it is written is good for."""
+
+    word: str
+    term: str | None
+    weight: float
+    is_number: bool
+    capital: bool
+    fills: bool
+
+
+@lru_cache(maxsize=32_768)
+def _sense(token: str) -> _Sense:
+    word = token.casefold()
+    number = _number(word)
+    if number is not None:
+        return _Sense(word, number, 1.5, is_number=True, capital=False, fills=True)
+    capital = token[0].isupper()
+    if word in MEANINGLESS or (len(word) < 3 and not token.isupper()):
+        return _Sense(word, None, 0.0, is_number=False, capital=capital, fills=False)
+    term, is_date = stem(word), word in _DATES
+    weight = min(0.6 + 0.1 * len(term), 1.4)
+    return _Sense(word, term, weight, is_number=False, capital=capital and not is_date, fills=capital or is_date)
+
+
+def _names(senses: Sequence[_Sense], starts: frozenset[int]) -> frozenset[str]:
+    """Find what is written as a name: with a capital that is no sentence's; none in headlines full of capitals."""
+    inner = [sense for place, sense in enumerate(senses) if place not in starts and len(sense.word) > 3]
+    capitals = [sense.term for sense in inner if sense.capital and sense.term is not None]
+    if len(capitals) * 2 > len(inner):
+        return frozenset()
+    short = [s.term for p, s in enumerate(senses) if p not in starts and len(s.word) <= 3 and s.capital and s.term]
+    return frozenset(capitals + short)
+
+
+def _tokens(title: str, text: str) -> tuple[list[str], frozenset[int]]:
+    """Give words as they are written, and the places of those that start a sentence."""
+    text = text[:CHARACTERS_READ]
+    found: list[str] = []
+    starts = set()
+    for part in (title, _QUOTED.sub("", text) if ">" in text else text):
+        starts.add(len(found))
+        for piece in _pieces(part):
+            found += _TOKEN.findall(piece)
+            if piece[-1] in _SENTENCE_END:
+                starts.add(len(found))
+    return found[:READ], frozenset(starts)
+
+
+def _pieces(part: str) -> list[str]:
+    pieces = [piece for piece in part.split(maxsplit=READ)[:READ] if piece[0] != "@" and "://" not in piece]
+    while pieces and pieces[-1][0] == "#":
+        pieces.pop()
+    return pieces
+
+
+def _number(word: str) -> str | None:
+    if word in _NUMBER_WORDS:
+        return _NUMBER_WORDS[word]
+    if word[0] == "v" and word[1:2].isdigit():
+        word = word[1:]
+    if not word[0].isdigit():
+        return None
+    if _THOUSANDS.fullmatch(word):
+        return word.replace(",", "").replace(".", "")
+    return word.replace(",", ".")
+
+
+def _language(told: str | None, words: Sequence[str]) -> str | None:
+    """Guess by the small words, which are right more often than what a platform tells; else believe the platform."""
+    counts: dict[str, int] = {}
+    for word in words:
+        lang = _SPEECH.get(word)
+        if lang is not None and word not in _SHARED_SPEECH:
+            counts[lang] = counts.get(lang, 0) + 1
+    best = max(counts, key=counts.__getitem__, default=None)
+    if best is not None and counts[best] >= 2:
+        return best
+    return told.partition("-")[0] if told else best
+
+
+def _hosts(post: Post) -> frozenset[str]:
+    pages = post.links or ((post.url,) if post.title and post.url else ())
+    found = set()
+    for page in pages[:3]:
+        try:
+            found.add((urlsplit(page).hostname or "").removeprefix("www."))
+        except ValueError:
+            continue
+    return frozenset(found - {""})
+
+
+def _different_language(one: Telling, other: Telling) -> bool:
+    return one.lang is not None and other.lang is not None and one.lang != other.lang
+
+
+def _different_form(one: Telling, other: Telling) -> bool:
+    """Say whether two posts are one form filled in twice: the same words around another number, day or name."""
+    known = set(one.words) & set(other.words)
+    if len(known) < ALIKE_IN_FORM * min(len(set(one.words)), len(set(other.words))):
+        return False
+    blocks = SequenceMatcher(None, one.words, other.words, autojunk=False).get_opcodes()
+    return any(
+        kind == "replace"
+        and not one.filled.isdisjoint(one.words[start:end])
+        and not other.filled.isdisjoint(other.words[first:last])
+        for kind, start, end, first, last in blocks
+    )
+
+
+def _same_order(one: Telling, other: Telling) -> bool:
+    """Say whether most words of the shorter stand in the longer, in the same order."""
+    blocks = SequenceMatcher(None, one.words, other.words, autojunk=False).get_matching_blocks()
+    return sum(block.size for block in blocks) >= ALIKE_IN_FORM * min(len(one.words), len(other.words))
+
+
+def _different_facts(one: Telling, other: Telling) -> bool:
+    days = [_DATES.intersection(telling.words) for telling in (one, other)]
+    facts = [(one.numbers, other.numbers), (days[0], days[1])]
+    if len(one.names) > 1 and len(other.names) > 1:
+        facts.append((one.names, other.names))
+    return any(left and right and left.isdisjoint(right) for left, right in facts)
