@@ -2,7 +2,6 @@
 
 # ruff: noqa: E501 a table reads best with one row a line
 
-import logging
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +15,7 @@ import connectors
 from connectors.rss import Rss
 from connectors.rss.connector import Settings
 from connectors.rss.presets import PRESETS, feed_address, preset_of
-from listener.connector import poll
 from listener.types import Answer, Feed, Request
-from tests.hostile.feeds import rss
 from tests.test_rss import CASES, load
 
 PASTED = {
@@ -73,17 +70,6 @@ PASTED = {
     "https://bsky.app/profile/nell.example": "bluesky https://bsky.app/profile/nell.example/rss",
     "https://bsky.app/profile/did:plc:abc/rss": "bluesky https://bsky.app/profile/did:plc:abc/rss",
     "@nell.bsky.social": "bluesky https://bsky.app/profile/nell.bsky.social/rss",
-    # Reddit
-    "r/woodwork": "reddit https://www.reddit.com/r/woodwork/new/.rss?limit=100",
-    "/r/woodwork+pottery/": "reddit https://www.reddit.com/r/woodwork+pottery/new/.rss?limit=100",
-    "https://old.reddit.com/r/woodwork/top/?t=week": "reddit https://www.reddit.com/r/woodwork/new/.rss?limit=100",
-    "reddit.com/r/woodwork": "reddit https://www.reddit.com/r/woodwork/new/.rss?limit=100",
-    "https://www.reddit.com/r/woodwork/comments/1abcde/plane_chatter/": "reddit https://www.reddit.com/r/woodwork/comments/1abcde/.rss?limit=100",
-    "https://www.reddit.com/r/woodwork/comments/": "reddit https://www.reddit.com/r/woodwork/comments/.rss?limit=100",
-    "u/plane_jane": "reddit https://www.reddit.com/user/plane_jane/.rss?limit=100",
-    "https://www.reddit.com/user/plane_jane/submitted": "reddit https://www.reddit.com/user/plane_jane/.rss?limit=100",
-    "https://www.reddit.com/search?q=kiln&sort=new": "reddit https://www.reddit.com/search.rss?q=kiln&sort=new",
-    "https://www.reddit.com/r/woodwork/.rss?limit=5": "reddit https://www.reddit.com/r/woodwork/.rss?limit=5",
     # servers that anybody may run
     "https://lemming.example/c/cheese": "lemmy https://lemming.example/feeds/c/cheese.xml?sort=New",
     "https://lemming.example/c/cheese@other.example": "lemmy https://lemming.example/feeds/c/cheese@other.example.xml?sort=New",
@@ -164,7 +150,6 @@ def test_any_text_is_a_feed_or_none(text):
 def test_every_preset_has_its_row_of_policy():
     rows = tomllib.loads((Path(connectors.__file__).parent / "policy.toml").read_text())
     assert {preset.platform for preset in PRESETS} <= set(rows)
-    assert rows["reddit"]["link_identities"] is False
     assert rows["google_news"]["redistribute"] is False
 
 
@@ -207,48 +192,15 @@ def test_a_server_can_speak_for_itself_only(reader):
 
 
 def test_a_host_that_only_looks_like_a_platform_is_none():
-    for host in ("www.youtube.com.evil.example", "evil-reddit.com", "reddit.com.evil.example", "xgithub.com"):
+    for host in ("www.youtube.com.evil.example", "evil-youtube.com", "github.com.evil.example", "xgithub.com"):
         assert preset_of("youtube", f"https://{host}/") is None
         found = feed_address(f"https://{host}/r/a")
         assert found is None or found[1] in ("lemmy", "mastodon", "discourse")
 
 
-def test_reddit_is_asked_seventy_seconds_apart_whatever_the_subreddit(reader):
-    for text in ("r/a", "r/b+c", "u/d"):
-        assert reader.request(reader.feed_for(text), None).slot_s == 70.0
+def test_a_site_that_wants_it_is_asked_more_slowly(reader):
+    assert reader.request(reader.feed_for("https://news.ycombinator.com/rss"), None).slot_s == 2.0
     assert reader.request(reader.feed_for("https://example.org/feed"), None).slot_s is None
-
-
-# the personal feed of reddit
-
-
-def test_the_personal_token_is_sent_and_never_kept(caplog):
-    body = rss("<item><guid>t3_1</guid><title>T</title><link>?x=1</link></item>")
-    http = Recorder(body)
-    personal = Rss(Settings(reddit_user="jane", reddit_feed_token="sesame"), http)
-    feed = replace(personal.feed_for("r/woodwork"), id=7)
-    with caplog.at_level(logging.DEBUG):
-        cursor = None
-        for number in range(4):
-            http.body = body + b" " * number
-            _, page = poll(personal, feed, cursor)
-            cursor = page.cursor
-            assert "sesame" not in repr(page)
-    assert http.sent[0].url.endswith("&feed=sesame&user=jane")
-    assert "sesame" not in repr(personal.settings) + caplog.text + feed.query
-    assert page.moved_to is None
-
-
-def test_the_token_goes_to_reddit_only():
-    http = Recorder(b"")
-    personal = Rss(Settings(reddit_user="jane", reddit_feed_token="sesame"), http)
-    for feed in (Feed(1, "rss", "https://evil.example/r/a", "reddit"), Feed(1, "rss", "https://x.example/", "rss")):
-        assert "sesame" not in personal.request(feed, None).url
-
-
-def test_a_pasted_personal_address_loses_its_token(reader):
-    feed = reader.feed_for("https://www.reddit.com/r/a/.rss?feed=sesame&user=jane&limit=5")
-    assert feed.query == "https://www.reddit.com/r/a/.rss?limit=5"
 
 
 def test_importing_the_presets_loads_no_parser():

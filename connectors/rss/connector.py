@@ -6,16 +6,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
-
-from pydantic import SecretStr
+from urllib.parse import urlsplit
 
 from connectors.rss import discovery, presets, reading
 from connectors.rss.cursor import Cursor, key_hash
 from connectors.rss.facts import TRAITS
 from connectors.rss.page import page
 from connectors.rss.posts import Context
-from listener import connector, limits, urls, waits
+from listener import connector, urls, waits
 from listener.connector import HttpConnector
 from listener.errors import BadPayload, RateLimited
 from listener.sandbox import Sandbox
@@ -27,18 +25,12 @@ ACCEPT: Final = (
 )
 BLOCKED_S: Final = 3_600.0
 PLATFORM: Final = "rss"
-SECRETS: Final = frozenset({"feed", "user"})
-"""Query parameters of Reddit's personal feeds: together they are a login, so they are never kept."""
 
 _BARE: Final = re.compile(r"(?:[\w-]+(?:\.[\w-]+)+|localhost)(?::\d{1,5})?(?:[/?#]\S*)?")
 
 
 class Settings(connector.Settings):
     """What `[connectors.rss]` may say; `base_url` means nothing here, since every feed has an address of its own."""
-
-    reddit_user: str | None = None
-    reddit_feed_token: SecretStr | None = None
-    """From reddit.com/prefs/feeds, where the address of a private feed ends in `feed=TOKEN&user=NAME`."""
 
 
 @lru_cache(maxsize=1)
@@ -73,7 +65,7 @@ class Rss(HttpConnector):
         headers |= {"If-None-Match": before.etag} if before.etag else {}
         headers |= {"If-Modified-Since": before.modified} if before.modified else {}
         preset = presets.preset_of(feed.platform, feed.query)
-        return Request(self._with_token(feed), headers=headers, slot_s=preset.slot_s if preset else None)
+        return Request(feed.query, headers=headers, slot_s=preset.slot_s if preset else None)
 
     def unchanged(self, answer: Answer, feed: Feed, cursor: str | None) -> bool:
         """Tell a 304, and a body we have read before."""
@@ -92,13 +84,11 @@ class Rss(HttpConnector):
         )
 
     def refuse(self, answer: Answer) -> None:
-        """Read a 403 of the platforms and edges that mean "too fast" by it as RateLimited."""
-        host = urlsplit(answer.url).netloc.lower()
+        """Read a 403 of the edges that mean "too fast" by it as RateLimited."""
         is_edge = "cf-mitigated" in answer.headers or answer.headers.get("server", "").lower() == "cloudflare"
-        is_slow_down = presets.is_of("reddit", host) and answer.status in (403, 429)
-        if is_slow_down or (answer.status == 403 and is_edge):
-            wait_s = _reset_s(answer) or (BLOCKED_S if answer.status == 403 else None)
-            raise RateLimited(f"HTTP {answer.status}: the server says that we come too often", wait_s)
+        if answer.status == 403 and is_edge:
+            wait_s = waits.retry_after_s(answer.headers, datetime.now(UTC)) or BLOCKED_S
+            raise RateLimited("HTTP 403: the server says that we come too often", wait_s)
         connector.refuse(answer)
 
     def parse(self, answer: Answer, feed: Feed, cursor: str | None) -> Page:
@@ -106,7 +96,7 @@ class Rss(HttpConnector):
         if not answer.body.strip():
             raise BadPayload("the answer is empty; a feed without entries would still say that it is a feed")
         before = _cursor(feed, cursor)
-        url = _public(answer.url)
+        url = answer.url
         preset = presets.preset_of(feed.platform, feed.query, url)
         args = {
             "task": "read",
@@ -121,30 +111,22 @@ class Rss(HttpConnector):
         return page(found, context, before, after, answer.headers)
 
     def feed_for(self, text: str) -> Feed | None:
-        """Take the address of a feed or a page, `r/name`, `@name@server`, `#tag@server` and the like, a bare domain."""
+        """Take the address of a feed or a page, `@name@server`, `#tag@server` and the like, a bare domain."""
         url = _address(text.strip())
         if url is None:
             return None
         query, platform = presets.feed_address(url) or (url, PLATFORM)
-        found = urls.safe(_public(query))
+        found = urls.safe(query)
         return None if found is None else Feed(0, self.name, found, platform)
 
     def discover(self, answer: Answer, feed: Feed) -> tuple[Feed, ...]:
         """List the feeds that a page names; where it names none, the places where feeds are usually kept."""
-        url = _public(answer.url)
+        url = answer.url
         args = {"task": "discover", "url": url, "type": answer.headers.get("content-type")}
         named = [tuple(row) for row in self._box.run(answer.body, args)]
         rows = named or [(place, None) for place in discovery.usual_places(url)]
         feeds = ((self.feed_for(place), title) for place, title in rows)
         return tuple(replace(feed, title=title, home_url=url) for feed, title in feeds if feed)
-
-    def _with_token(self, feed: Feed) -> str:
-        user, token = self.settings.reddit_user, self.settings.reddit_feed_token
-        parts = urlsplit(feed.query)
-        if not (user and token and feed.platform == "reddit" and presets.is_of("reddit", parts.netloc.lower())):
-            return feed.query
-        secret = urlencode({"feed": token.get_secret_value(), "user": user})
-        return urlunsplit(parts._replace(query=f"{parts.query}&{secret}" if parts.query else secret))
 
 
 def _cursor(feed: Feed, text: str | None) -> Cursor:
@@ -163,16 +145,8 @@ def _validated(before: Cursor, answer: Answer) -> Cursor:
 
 
 def _moved_to(answer: Answer, feed: Feed) -> str | None:
-    moved_to = urls.safe(_public(answer.moved_to)) if answer.moved_to else None
+    moved_to = urls.safe(answer.moved_to) if answer.moved_to else None
     return None if moved_to == feed.query else moved_to
-
-
-def _reset_s(answer: Answer) -> float | None:
-    asked = waits.retry_after_s(answer.headers, datetime.now(UTC))
-    left = answer.headers.get("x-ratelimit-reset", "")
-    if asked is None and re.fullmatch(r"\d{1,9}(\.\d{1,3})?", left):
-        asked = min(max(float(left), limits.WAIT_MIN_S), limits.WAIT_MAX_S)
-    return asked
 
 
 def _address(text: str) -> str | None:
@@ -184,15 +158,6 @@ def _address(text: str) -> str | None:
     if "://" not in text and _BARE.fullmatch(text):
         text = f"https://{text}"
     return urls.safe(text.partition("#")[0])
-
-
-def _public(url: str) -> str:
-    """Take the login out of an address of Reddit."""
-    parts = urlsplit(url)
-    if not presets.is_of("reddit", parts.netloc.lower()) or not parts.query:
-        return url
-    kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in SECRETS]
-    return urlunsplit(parts._replace(query=urlencode(kept)))
 
 
 def _hash(body: bytes) -> str:

@@ -11,7 +11,6 @@ _SE: Final = (
     r"(?:[\w-]+\.)*(?:stackexchange|stackoverflow|superuser|serverfault|askubuntu|stackapps)\.com|mathoverflow\.net"
 )
 _NOT_OWNER: Final = r"(?!(?:features|topics|orgs|sponsors|marketplace|search|settings|trending)/)"
-_REDDIT: Final = r"(?:(?:www|old|new|np|i|sh)\.)?reddit\.com"
 
 PLATFORMS: Final = (
     Preset(
@@ -154,29 +153,5 @@ PLATFORMS: Final = (
         account=(("guid", r"at://(did:[\w:.%-]+)/.*", r"\1"),),
         handle=(("link", r"https://bsky\.app/profile/([\w.-]+)/post/.*", r"\1"),),
         is_plain=True,
-    ),
-    Preset(
-        "reddit",
-        hosts=_REDDIT,
-        pages=(
-            (r"[^/]+/(.*\.rss(?:\?.*)?)", r"https://www.reddit.com/\1"),
-            (r"[^/]+/(r/\w+/comments/\w+).*", r"https://www.reddit.com/\1/.rss?limit=100"),
-            (r"[^/]+/r/([\w+]+)/comments/?", r"https://www.reddit.com/r/\1/comments/.rss?limit=100"),
-            (r"[^/]+/(r/\w+/search|search)/?\?(.+)", r"https://www.reddit.com/\1.rss?\2"),
-            (r"[^/]+/(?:u|user)/([\w-]+)(?:[/?].*)?", r"https://www.reddit.com/user/\1/.rss?limit=100"),
-            (r"[^/]+/r/([\w+]+)(?:[/?].*)?", r"https://www.reddit.com/r/\1/new/.rss?limit=100"),
-        ),
-        native_id=(
-            ("guid", r"t[13]_\w+", r"\g<0>"),
-            ("link", rf"https?://{_REDDIT}/r/\w+/comments/(\w+)(?:/[^/]*/?)?", r"t3_\1"),
-        ),
-        account=(("author", r"/?u/([\w-]+)", r"\1"),),
-        handle=(("author", r"/?u/([\w-]+)", r"u/\1"),),
-        community=(("link", rf"https?://{_REDDIT}/(r/\w+)/.*", r"\1"),),
-        noise=r"submitted by\s+/?u/[\w-]+(?:\s+to\s+r/\w+)?\s+\[link\]\s+\[\d*\s?comments\]",
-        own_links=rf"https?://{_REDDIT}/(?:u|user|r)/[\w-]+/?",
-        replies=r"t1_\w+",
-        thread=(("link", rf"https?://{_REDDIT}/r/\w+/comments/(\w+)(?:/.*)?", r"t3_\1"),),
-        slot_s=70.0,
     ),
 )

@@ -13,8 +13,6 @@ PRESETS: Final = (*PLATFORMS, *SERVERS)
 BY_PLATFORM: Final[Mapping[str, Preset]] = {preset.platform: preset for preset in PRESETS}
 
 SHORT: Final = (
-    (r"/?r/(\w+(?:\+\w+)*)/?", r"https://www.reddit.com/r/\1"),
-    (r"/?u/([\w-]+)/?", r"https://www.reddit.com/user/\1"),
     (r"@(\w+)@([\w.-]+(?::\d+)?)", r"https://\2/@\1"),
     (r"#(\w+)@([\w.-]+(?::\d+)?)", r"https://\2/tags/\1"),
     (r"@([\w-]+(?:\.[\w-]+)+)", r"https://bsky.app/profile/\1"),
@@ -41,9 +39,3 @@ def preset_of(platform: str, *addresses: str) -> Preset | None:
     if preset is None or len(hosts) != 1:
         return None
     return preset if not preset.hosts or re.fullmatch(preset.hosts, hosts.pop()) else None
-
-
-def is_of(platform: str, host: str) -> bool:
-    """Say whether a host is one of a platform's own."""
-    hosts = BY_PLATFORM[platform].hosts
-    return bool(hosts) and re.fullmatch(hosts, host) is not None

@@ -21,7 +21,6 @@ FEEDS = (
     "google_news/*.xml",
     "hackernews/rss_frontpage.xml",
     "medium/*.xml",
-    "reddit/rss_*.xml",
     "youtube/channel_rss.xml",
 )
 """What the connector for feeds reads."""
