@@ -373,3 +373,10 @@ def test_the_cursor_stays_small():
             made.ranked = lambda one, turn=turn: (one["id"] + turn * 400) % 1_999
             cursor = walked(connector, feed("tag/web"), cursor)[-1].cursor
     assert len(cursor) < 12 * walks.REMEMBERED
+
+
+def test_ones_own_account_has_articles():
+    connector = DevTo(Settings(), None)
+    assert [one.query for one in connector.mine("https://dev.to/oona")] == ["user/oona"]
+    assert [one.query for one in connector.mine("devto:user/oona")] == ["user/oona"]
+    assert connector.mine("https://dev.to/t/web") == connector.mine("oona") == ()

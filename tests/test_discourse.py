@@ -549,3 +549,12 @@ def test_what_people_paste_becomes_a_feed(text, query):
 )
 def test_what_is_not_ours_is_left_to_others(text):
     assert Discourse(Settings(), None).feed_for(text) is None
+
+
+def test_ones_own_account_has_posts_and_mentions():
+    connector = Discourse(Settings(), None)
+    for account in ("https://meta.discourse.org/u/oona", "discourse:meta.discourse.org/u/oona"):
+        found = [one.query for one in connector.mine(account)]
+        assert found == ["meta.discourse.org/u/oona", "meta.discourse.org/search/@oona"]
+    for account in ("https://meta.discourse.org/latest", "oona", "@oona@meta.discourse.org"):
+        assert connector.mine(account) == ()

@@ -414,6 +414,24 @@ def test_what_is_not_ours_is_left_to_others(text):
     assert Lemmy(Settings(), None).feed_for(text) is None
 
 
+@pytest.mark.parametrize(
+    ("account", "query"),
+    [
+        ("@Oona@lemmy.world", "lemmy.world/u/oona"),
+        ("oona@beehaw.org", "beehaw.org/u/oona"),
+        ("https://lemmy.ml/u/oona", "lemmy.ml/u/oona"),
+        ("https://any.example/u/oona@pond.example", "pond.example/u/oona"),
+    ],
+)
+def test_ones_own_account_is_a_feed(account, query):
+    assert [found.query for found in Lemmy(Settings(), None).mine(account)] == [query]
+
+
+@pytest.mark.parametrize("account", ["@oona@pond.example", "!boats@lemmy.world", "oona", "https://lemmy.ml/c/boats"])
+def test_other_accounts_are_not_ours(account):
+    assert Lemmy(Settings(), None).mine(account) == ()
+
+
 # posts read again
 
 

@@ -283,3 +283,10 @@ def test_what_people_paste_becomes_a_feed(text, query):
 )
 def test_what_is_not_ours_is_left_to_others(text):
     assert Lobsters(Settings(), None).feed_for(text) is None
+
+
+def test_ones_own_account_has_stories():
+    connector = Lobsters(Settings(), None)
+    assert [one.query for one in connector.mine("https://lobste.rs/~oona")] == ["~oona"]
+    assert [one.query for one in connector.mine("lobsters:~oona")] == ["~oona"]
+    assert connector.mine("lobsters") == connector.mine("~oona") == ()

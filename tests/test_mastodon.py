@@ -512,6 +512,7 @@ def test_the_quota_left_is_told():
         ("@ada@far.example", "far.example/@ada"),
         ("@ada.l@far.example:8443", "far.example:8443/@ada.l"),
         ("@zuck@threads.net", "social.example/@zuck@threads.net"),
+        ("@oona@lemmy.world", "social.example/@oona@lemmy.world"),
         ("#python", "social.example/tag/python"),
         ("https://mastodon.social/@Gargron", "mastodon.social/@Gargron"),
         ("mastodon.social/@Gargron/with_replies", "mastodon.social/@Gargron"),
@@ -587,6 +588,7 @@ def test_ones_own_account_has_posts_and_with_a_token_notifications():
         "social.example/notifications",
     ]
     assert [one.query for one in with_token.mine("@ada@far.example")] == ["far.example/@ada"]
+    assert [one.query for one in with_token.mine("@ada@threads.net")] == ["social.example/@ada@threads.net"]
     assert with_token.mine("ada@mail.example") == ()
     assert with_token.mine("https://mastodon.social/tags/x") == ()
 

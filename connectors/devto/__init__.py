@@ -95,6 +95,11 @@ class DevTo(Connector):
             return None
         return Feed(0, self.name, str(query), self.name, title=query.title, home_url=query.home_url)
 
+    def mine(self, account: str) -> tuple[Feed, ...]:
+        """List an account's articles, written as its page or `devto:user/name`."""
+        query, found = pasted(account), self.feed_for(account)
+        return (found,) if found is not None and query is not None and query.kind == "user" else ()
+
     def _list_page(self, body: Any, query: Query, held: Walk) -> Page:
         if not isinstance(body, dict) or not isinstance(body.get("read"), dict):
             raise BadPayload("the answer is not what was put together")

@@ -99,6 +99,14 @@ class Discourse(Connector):
             return None
         return Feed(0, self.name, str(query), self.name, title=query.title, home_url=query.home_url)
 
+    def mine(self, account: str) -> tuple[Feed, ...]:
+        """List what an account says, written as its page or `discourse:FORUM/u/name`, and where it is mentioned."""
+        query = pasted(account)
+        if query is None or query.kind != "u":
+            return ()
+        mentioned = Query(query.forum, "search", f"@{query.value}")
+        return tuple(found for one in (query, mentioned) if (found := self.feed_for(f"discourse:{one}")))
+
     def fill(self, feed: Feed, gap: Gap) -> str | None:
         """Go back through the numbers of posts; lists of topics know no place to begin."""
         query = Query.read(feed.query)

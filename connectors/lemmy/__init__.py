@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic import Field
 
 from connectors.lemmy import posts, walks
-from connectors.lemmy.queries import LIMIT, Query, pasted
+from connectors.lemmy.queries import LIMIT, Query, own, pasted
 from connectors.lemmy.walks import Line
 from listener import connector
 from listener.connector import HttpConnector, Traits, gather, json_body, refuse_web_page
@@ -88,9 +88,12 @@ class Lemmy(HttpConnector):
     def feed_for(self, text: str) -> Feed | None:
         """Take `!name@instance`, pages of known instances, `/c/name@instance` anywhere, `lemmy:` and a query."""
         query = pasted(text)
-        if query is None:
-            return None
-        return Feed(0, self.name, str(query), self.name, title=query.title, home_url=query.home_url)
+        return None if query is None else _feed(query)
+
+    def mine(self, account: str) -> tuple[Feed, ...]:
+        """List what an account says; replies to it are shown to those who log in, which we do not offer."""
+        query = own(account)
+        return () if query is None else (_feed(query),)
 
     def fill(self, feed: Feed, gap: Gap) -> str | None:
         """Walk back from the newest post to the gap's older end; the list knows no other place to begin."""
@@ -123,6 +126,10 @@ def _query(feed: Feed) -> Query:
     if query is None:
         raise ConnectorError("there is no such feed; write INSTANCE/c/name, INSTANCE/local, INSTANCE/search/WORDS")
     return query
+
+
+def _feed(query: Query) -> Feed:
+    return Feed(0, posts.PLATFORM, str(query), posts.PLATFORM, title=query.title, home_url=query.home_url)
 
 
 # Any: JSON of the instance; each view is looked at before it is taken.

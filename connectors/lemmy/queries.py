@@ -107,6 +107,13 @@ def pasted(text: str) -> Query | None:
     return _of_page(text)
 
 
+def own(text: str) -> Query | None:
+    """Find the user in `@name@instance` of a known instance, or in a user's page; None: not ours."""
+    match = re.fullmatch(rf"@?({_NAME})@({_HOST})", text.strip().lower())
+    query = Query.read(f"{match[2]}/u/{match[1]}") if match and is_known(match[2]) else pasted(text)
+    return query if query is not None and query.kind == "u" else None
+
+
 def is_known(host: str) -> bool:
     """Say whether a host is an instance, as far as its name tells."""
     return host in KNOWN or _NAMED_SO.fullmatch(host) is not None

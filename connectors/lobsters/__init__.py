@@ -82,6 +82,11 @@ class Lobsters(HttpConnector):
             return None
         return Feed(0, PLATFORM, query.text, PLATFORM, title=query.title, home_url=query.home_url)
 
+    def mine(self, account: str) -> tuple[Feed, ...]:
+        """List an account's stories, written as its page or `lobsters:~name`."""
+        found = self.feed_for(account)
+        return (found,) if found is not None and found.query.startswith("~") else ()
+
     def _stories_page(self, body: Any, query: Query, held: Walk) -> Page:
         if not isinstance(body, list) or (
             body and not any(isinstance(one, dict) and "short_id" in one for one in body)

@@ -135,7 +135,7 @@ class Mastodon(HttpConnector):
         query = pasted(account, self.settings.server)
         if query is None or not query.by_name:
             return ()
-        has_token = self._token(query.server) is not None
+        has_token = "@" not in query.value[1:] and self._token(query.server) is not None
         return (_feed(query), *((_feed(Query(query.server, "notifications")),) if has_token else ()))
 
     def fill(self, feed: Feed, gap: Gap) -> str | None:

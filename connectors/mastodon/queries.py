@@ -38,7 +38,9 @@ KNOWN_SERVERS: Final = frozenset(
 )  # fmt: skip
 """Well-known servers: an address there is Mastodon's; of other hosts nobody knows before asking."""
 _KNOWN: Final = re.compile(r"(?:[\w-]+\.)*mastodon\.[\w.-]+")
-OTHER_SOFTWARE: Final = frozenset({"bsky.brid.gy", "flipboard.com", "instagram.com", "threads.com", "threads.net"})
+OTHER_SOFTWARE: Final = re.compile(
+    r"bsky\.brid\.gy|flipboard\.com|threads\.(?:com|net)|lemmy\.[\w.-]+|beehaw\.org|programming\.dev|sh\.itjust\.works"
+)
 """They have names like `@name@threads.net` but do not answer as Mastodon does; a user's own server shows them."""
 
 _SERVER: Final = re.compile(r"(?=.{3,253}$)[a-z0-9](?:[a-z0-9-]*\.)*[a-z0-9-]+(?::\d{1,5})?")
@@ -166,7 +168,7 @@ def _of_handle(text: str, name: str, server: str | None, own: str | None) -> Que
     """Read an account where it lives: nobody else has all of its posts."""
     if server is None:
         return None
-    if server.lower() in OTHER_SOFTWARE:
+    if OTHER_SOFTWARE.fullmatch(server.lower()):
         return Query.read(f"{own}/{text}") if own else None
     return Query.read(f"{server}/@{name}")
 
