@@ -185,6 +185,23 @@ def test_a_long_topic_brings_its_newest_posts_too():
     assert max(sizes) <= details.CHUNK
 
 
+def test_a_topic_of_which_a_part_failed_is_read_again():
+    made, failed = Forum(), []
+    made.say(2)
+    for _ in range(60):
+        made.say(1)
+
+    def fail_once(n: int, path: str, body: dict) -> Reply | dict:
+        is_part = path == "/t/1/posts.json" and not failed
+        return (failed.append(n) or Reply(500)) if is_part else body
+
+    made.glitch = fail_once
+    with site(made) as (_, connector):
+        first = walked(connector, feed())
+    assert failed
+    assert texts(first) == set(range(1, 62))
+
+
 def test_pinned_topics_come_first_and_do_not_end_a_walk():
     made = Forum()
     made.pinned = {1, 2, 3}
