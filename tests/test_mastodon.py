@@ -723,6 +723,28 @@ def test_a_token_follows_the_streams_only_to_the_same_server(said, base):
     assert streams.base({}, "https://social.example") == "https://social.example"
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "host"),
+    [
+        (200, {"configuration": {"urls": {"streaming": f"wss://streaming.{HOME}"}}}, f"streaming.{HOME}"),
+        (200, "nonsense", HOME),
+        (404, {}, HOME),
+        (500, {}, HOME),
+    ],
+)
+def test_a_server_that_does_not_say_where_its_streams_are_is_asked_itself(status, body, host):
+    class Said(Lines):
+        def send(self, asked):
+            assert asked.url == f"https://{HOME}/api/v2/instance"
+            return Answer(asked.url, status, {}, json.dumps(body).encode())
+
+    connector = Mastodon(Settings(server=HOME, token=SecretStr("sesame")), None)
+    connector.http = Said(None, [])
+    with pytest.raises(ConnectorError, match="before it began"):
+        next(iter(connector.stream(feed(), None)))
+    assert [one.url for one in connector.http.asked] == [f"https://{host}/api/v1/streaming/user"]
+
+
 def test_the_recorded_server_says_where_its_streams_are(recordings):
     body = json.loads((recordings / "mastodon" / "test_instance.json").read_bytes())
     assert streams.base(body, "http://localhost:3000") == "http://localhost:4000"
