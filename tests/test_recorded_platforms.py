@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors import hackernews
 from listener.addresses import NetworkRules
 from listener.drafting import Tools
 from listener.http import Client, Limits
@@ -24,6 +25,11 @@ START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 READ = [case for case in CASES if case.error is None and case.cursor is None]
 
 pytestmark = pytest.mark.skipif(not RECORDED, reason="needs ../shared/recordings, which this checkout lacks")
+
+
+@pytest.fixture(autouse=True)
+def _no_manners_on_loopback(monkeypatch):
+    monkeypatch.setattr(hackernews, "ITEM_SLOT_S", None)
 
 
 class World:
