@@ -22,15 +22,20 @@ import numpy.typing as npt
 
 from listener.errors import ModelError
 from listener.types import LABELS, Label
+from models.embedding import DIMENSIONS, Table
 from models.features import BLOCKS, ROWS
 
-FORMAT: Final = 1
-FILE_BYTES: Final = 8_000_000
+FORMAT: Final = 2
+FILE_BYTES: Final = 20_000_000
 HEADER_BYTES: Final = 200_000
 SHAPE: Final = (ROWS, len(LABELS))
+PIECES: Final = 40_000
+"""A table holds at most so many word pieces."""
+PIECE_BYTES: Final = 16
+"""What a piece may take as text, on average."""
 SEAL: Final = b"sha256:"
 SEAL_BYTES: Final = len(SEAL) + 64
-_MEMBERS: Final = ["header.json", "weights.npy"]
+_MEMBERS: Final = ["header.json", "weights.npy", "pieces.txt", "vectors.npy", "scales.npy"]
 _BROKEN: Final = (
     zipfile.BadZipFile,
     zlib.error,
@@ -65,14 +70,40 @@ class Model:
     thresholds: Mapping[Label, float]
     version: str
     """Names the weights and all that turns them into scores."""
+    table: Table
+    """The vectors behind `embed`."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """What it was trained on and its measured figures; JSON values, hence Any."""
 
 
-def version_of(weights: npt.NDArray[np.int8], numbers: Mapping[str, Any]) -> str:
-    """Name a model after its content: format number and a hash over weights and every number of the header."""
-    digest = hashlib.sha256(weights.tobytes() + json.dumps(numbers, sort_keys=True).encode())
+def version_of(contents: Mapping[str, bytes], numbers: Mapping[str, Any]) -> str:
+    """Name a model after its content: format number and a hash over all arrays and every number of the header."""
+    digest = hashlib.sha256(json.dumps(numbers, sort_keys=True).encode())
+    for name in _MEMBERS[1:]:
+        digest.update(hashlib.sha256(contents[name]).digest())
     return f"{FORMAT}-{digest.hexdigest()[:10]}"
+
+
+def shapes_of(pieces: int) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
+    """Give type and shape of every array in the file, for a table of so many pieces."""
+    return {
+        "weights.npy": (np.dtype(np.int8), SHAPE),
+        "vectors.npy": (np.dtype(np.int8), (pieces, DIMENSIONS)),
+        "scales.npy": (np.dtype("<f4"), (pieces,)),
+    }
+
+
+def contents_of(model: Model) -> dict[str, bytes]:
+    """Give the members of the file, without the header."""
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "weights.npy": model.weights,
+        "vectors.npy": model.table.vectors,
+        "scales.npy": model.table.scales,
+    }
+    contents = {"pieces.txt": "\n".join(model.table.pieces).encode()}
+    for name, (dtype, shape) in shapes_of(len(model.table.pieces)).items():
+        contents[name] = _npy_head(dtype, shape) + arrays[name].astype(dtype).reshape(shape).tobytes()
+    return contents
 
 
 def numbers_of(model: Model) -> dict[str, Any]:
@@ -87,26 +118,24 @@ def numbers_of(model: Model) -> dict[str, Any]:
 
 def write(model: Model, path: Path) -> None:
     """Write the model; the same model makes the same bytes."""
-    numbers = numbers_of(model)
+    numbers, contents = numbers_of(model), contents_of(model)
     header = {
         "format": FORMAT,
-        "version": version_of(model.weights, numbers),
+        "version": version_of(contents, numbers),
         "labels": list(LABELS),
         "blocks": list(BLOCKS),
         "rows": ROWS,
-        "weights_sha256": hashlib.sha256(model.weights.tobytes()).hexdigest(),
+        "dimensions": DIMENSIONS,
+        "pieces": len(model.table.pieces),
         **numbers,
         "about": model.about,
     }
+    contents["header.json"] = json.dumps(header, indent=1).encode()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         archive.comment = b"\0" * SEAL_BYTES
-        contents = (
-            json.dumps(header, indent=1).encode(),
-            _npy_head(np.dtype(np.int8), SHAPE) + model.weights.tobytes(),
-        )
-        for name, content in zip(_MEMBERS, contents, strict=True):
-            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED, 9)
+        for name in _MEMBERS:
+            archive.writestr(zipfile.ZipInfo(name), contents[name], zipfile.ZIP_DEFLATED, 9)
     data = buffer.getvalue()[:-SEAL_BYTES]
     path.write_bytes(data + _seal(data))
 
@@ -121,8 +150,7 @@ def read(path: Path) -> Model:
             data = file.read(FILE_BYTES + 1)  # a device's size is 0, so what counts is what comes
         if len(data) > FILE_BYTES:
             raise ValueError(f"it is larger than {FILE_BYTES:,} bytes")
-        header, weights = _open(data)
-        return _checked(header, weights)
+        return _checked(*_open(data))
     except FileNotFoundError:
         raise ModelError(f"{path}: the classifier's file is missing; {_REMEDY}") from None
     except _BROKEN as error:
@@ -140,21 +168,45 @@ def _npy_head(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
     return buffer.getvalue()
 
 
-def _open(data: bytes) -> tuple[dict[str, Any], bytes]:
-    """Check the seal, then take the two members out, never more bytes than we would have written."""
+def _open(data: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Check the seal, then take the members out, never more bytes than we would have written."""
     body, seal = data[:-SEAL_BYTES], data[-SEAL_BYTES:]
     if seal != _seal(body):
         raise ValueError("its checksum is wrong: the file is damaged or was changed")
-    head = _npy_head(np.dtype(np.int8), SHAPE)
-    most = (HEADER_BYTES, len(head) + ROWS * len(LABELS))
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if archive.namelist() != _MEMBERS:
-            raise ValueError(f"it should hold {' and '.join(_MEMBERS)}, and nothing else")
-        contents = [_member(archive, *pair) for pair in zip(_MEMBERS, most, strict=True)]
+            raise ValueError(f"it should hold {', '.join(_MEMBERS)}, and nothing else")
+        header = json.loads(_member(archive, _MEMBERS[0], HEADER_BYTES))
+        _check_shape(header)
+        contents = {"pieces.txt": _member(archive, "pieces.txt", header["pieces"] * PIECE_BYTES)}
+        for name, (dtype, shape) in shapes_of(header["pieces"]).items():
+            contents[name] = _array(archive, name, dtype, shape)
+    return header, contents
+
+
+def _check_shape(header: dict[str, Any]) -> None:
+    expected = {
+        "format": FORMAT,
+        "labels": list(LABELS),
+        "blocks": list(BLOCKS),
+        "rows": ROWS,
+        "dimensions": DIMENSIONS,
+    }
+    for key, value in expected.items():
+        if header[key] != value:
+            raise ValueError(f"its {key} is {str(header[key])[:60]}, this version reads {value}")
+    if type(header["pieces"]) is not int or not 0 < header["pieces"] <= PIECES:
+        raise ValueError(f"its pieces are not a number from 1 to {PIECES:,}")
+
+
+def _array(archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    head = _npy_head(dtype, shape)
+    size = len(head) + math.prod(shape) * dtype.itemsize
+    content = _member(archive, name, size)
     # Compared, not parsed: no object array, other type or other shape can come in by the array's own header.
-    if not contents[1].startswith(head) or len(contents[1]) != most[1]:
-        raise ValueError(f"its weights are not {SHAPE[0]} × {SHAPE[1]} numbers of type int8")
-    return json.loads(contents[0]), contents[1][len(head) :]
+    if not content.startswith(head) or len(content) != size:
+        raise ValueError(f"{name} is not {' × '.join(map(str, shape))} numbers of type {dtype}")
+    return content
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
@@ -168,16 +220,13 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     return content
 
 
-def _checked(header: dict[str, Any], data: bytes) -> Model:
-    expected = {"format": FORMAT, "labels": list(LABELS), "blocks": list(BLOCKS), "rows": ROWS}
-    for key, value in expected.items():
-        if header[key] != value:
-            raise ValueError(f"its {key} is {str(header[key])[:60]}, this version reads {value}")
-    if hashlib.sha256(data).hexdigest() != header["weights_sha256"]:
-        raise ValueError("its weights do not match its header")
-    weights = np.frombuffer(data, np.int8).reshape(SHAPE)
+def _checked(header: dict[str, Any], contents: dict[str, bytes]) -> Model:
+    arrays = {
+        name: np.frombuffer(contents[name][-math.prod(shape) * dtype.itemsize :], dtype).reshape(shape)
+        for name, (dtype, shape) in shapes_of(header["pieces"]).items()
+    }
     model = Model(
-        weights=weights,
+        weights=arrays["weights.npy"],
         scales=np.array([[_finite(value) for value in row] for row in header["scales"]]).reshape(
             len(BLOCKS), len(LABELS)
         ),
@@ -185,11 +234,19 @@ def _checked(header: dict[str, Any], data: bytes) -> Model:
         calibration={label: _pair(header["calibration"][label]) for label in LABELS},
         thresholds={label: _finite(header["thresholds"][label]) for label in LABELS},
         version=str(header["version"]),
+        table=_table(contents["pieces.txt"].decode(), arrays["vectors.npy"], arrays["scales.npy"]),
         about=dict(header["about"]),
     )
-    if model.version != version_of(weights, numbers_of(model)):
+    if model.version != version_of(contents, numbers_of(model)):
         raise ValueError("its version does not match its numbers")
     return model
+
+
+def _table(pieces: str, vectors: npt.NDArray[np.int8], scales: npt.NDArray[np.float32]) -> Table:
+    names = tuple(pieces.split("\n"))
+    if len(names) != len(vectors) or not (np.abs(scales) < 100).all():
+        raise ValueError("its table of word pieces is out of bounds")
+    return Table(names, vectors, scales)
 
 
 def _finite(value: object) -> float:

@@ -15,13 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from listener.types import LABELS, Label, Post, Scores
-from models import artefact, features
+from models import artefact, embedding, features
 
 SHIPPED: Final = Path(__file__).with_name("shipped.npz")
 CHUNK_POSTS: Final = 256
 CHUNK_CHARS: Final = 60_000
 WORDS: Final = 60_000
 """Words remembered before a chunk starts anew; one chunk adds at most `CHUNK_CHARS` and one post."""
+VECTORS: Final = 20_000
+"""Words whose vectors are remembered, likewise; they are larger."""
 UNIT: Final = 256
 """Fixed point of the character sums: an n-gram of a word of k n-grams counts 1 / √k."""
 
@@ -68,6 +70,7 @@ class Classifier:
         self.about = model.about
         self._model = model
         self._words = Words(model.weights)
+        self._vectors = embedding.Vectors(model.table, VECTORS + CHUNK_CHARS + 25_000)
         self._lock = threading.Lock()
         slope, offset = (np.array([model.calibration[label][i] for label in LABELS]) for i in (0, 1))
         self._scales = model.scales * slope
@@ -93,6 +96,20 @@ class Classifier:
             ranked = sorted(found.items(), key=lambda item: -abs(item[1][column]))[:most]
             evidence += [Evidence(label, text, float(weights[column])) for text, weights in ranked if weights[column]]
         return evidence
+
+    def embed(self, posts: Sequence[Post]) -> npt.NDArray[np.float32]:
+        """Give each post's meaning as a direction: (n_posts, embedding.DIMENSIONS), float32, each of length 1.
+
+        A post without a known word is all zeros. Near in meaning is near in direction: their product is the cosine.
+        """
+        found = [np.zeros((0, embedding.DIMENSIONS), np.float32)]
+        for chunk in _chunks(posts):
+            with self._lock:
+                if len(self._vectors) > VECTORS:
+                    self._vectors.clear()
+                sums = self._vectors.sums([features.tokens(text) for text in chunk])
+            found.append(embedding.directions(sums))
+        return np.concatenate(found)
 
     def _sums(self, texts: Sequence[str]) -> tuple[list[list[int]], ...]:
         """Sum the weights of each text, its head and its characters, for each label; then count their features."""

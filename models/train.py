@@ -26,6 +26,8 @@ from listener.errors import ModelError
 from listener.types import LABELS, Label
 from models import artefact, features
 from models.classifier import SHIPPED
+from models.distil import saved
+from models.embedding import Table
 from models.evaluate import Figures, Floats, Row, Truth, figures, rows_from, table, truth_of
 
 DATA: Final = Path(__file__).parents[2] / "shared" / "data"
@@ -214,7 +216,7 @@ def threshold_of(truth: Any, chances: Any, precision: float) -> float:
     return round(float(cuts[good[0] if len(good) else int(f1.argmax())]), 3)
 
 
-def train(corpus: Corpus, folds: int = FOLDS) -> artefact.Model:
+def train(corpus: Corpus, table_of_words: Table, folds: int = FOLDS) -> artefact.Model:
     """Measure on left-out sources, then train on everything."""
     scores, fold = left_out(corpus, folds)
     truth = truth_of(corpus.rows)
@@ -234,6 +236,7 @@ def train(corpus: Corpus, folds: int = FOLDS) -> artefact.Model:
         calibration={label: (float(pairs[i, 0]), float(pairs[i, 1])) for i, label in enumerate(LABELS)},
         thresholds=thresholds,
         version="",
+        table=table_of_words,
         about=_about(corpus, measured, folds),
     )
 
@@ -264,10 +267,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m models.train", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, default=DATA, help="folder with gold/ and posts/")
     parser.add_argument("--out", type=Path, default=SHIPPED, help="where the model goes")
+    parser.add_argument("--table", type=Path, help="word vectors of `models.distil`; else those of the shipped file")
     parser.add_argument("--folds", type=int, default=FOLDS, help="groups of sources, each left out once")
     chosen = parser.parse_args(arguments)
     try:
-        model = train(read_corpus(chosen.data), chosen.folds)
+        words = saved(chosen.table) if chosen.table else artefact.read(SHIPPED).table
+        model = train(read_corpus(chosen.data), words, chosen.folds)
         artefact.write(model, chosen.out)
         shipped = artefact.read(chosen.out)
     except (ModelError, OSError) as error:

@@ -10,6 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from listener import limits
 from listener.errors import ModelError
 from listener.types import LABELS, Post
-from models import classifier, features
+from models import classifier, embedding, features
 from models.classifier import SHIPPED, load
 from models.evaluate import evaluate, rows_from, table
 
@@ -93,6 +94,46 @@ def test_threads_that_share_a_classifier_get_the_same_scores():
     shared, expected = load(), SHIPPED_MODEL.score(POSTS)
     with ThreadPoolExecutor(4) as pool:
         assert all(found == expected for found in pool.map(shared.score, [POSTS] * 12))
+
+
+def test_near_in_meaning_is_near_in_direction():
+    posts = [
+        Post("", text, text=text)
+        for text in (
+            "my car makes a strange noise when braking",
+            "brake pads for your vehicle",
+            "the cat sleeps all day",
+        )
+    ]
+    found = SHIPPED_MODEL.embed(posts)
+    assert found.shape == (3, embedding.DIMENSIONS)
+    assert found.dtype == np.float32
+    near = found @ found.T
+    assert near[0, 1] > near[0, 2] + 0.1
+    assert np.diag(near) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_direction_is_the_same_alone_in_a_batch_and_when_words_were_forgotten(monkeypatch):
+    together = SHIPPED_MODEL.embed(POSTS * 5)
+    assert (together == np.concatenate([SHIPPED_MODEL.embed([post]) for post in POSTS] * 5)).all()
+    monkeypatch.setattr(classifier, "VECTORS", 10)
+    forgetful = load()
+    assert (np.concatenate([forgetful.embed([post]) for post in POSTS]) == together[: len(POSTS)]).all()
+
+
+def test_a_post_without_a_known_word_has_no_direction():
+    assert SHIPPED_MODEL.embed([]).shape == (0, embedding.DIMENSIONS)
+    assert not SHIPPED_MODEL.embed([Post("", "1"), Post("", "2", text="12 @ann https://example.org")]).any()
+
+
+@pytest.mark.parametrize(
+    ("word", "pieces"),
+    [("website", ["website"]), ("café", ["cafe"]), ("don't", ["don", "'", "t"]), ("websitex", ["website", "##x"]),
+     ("語", []), (features.LINK, []), ("", [])],
+)  # fmt: skip
+def test_a_word_is_cut_into_the_longest_known_pieces_from_the_left(word, pieces):
+    known = SHIPPED_MODEL._model.table.pieces
+    assert [known[number] for number in embedding.Vectors(SHIPPED_MODEL._model.table, 1).pieces(word)] == pieces
 
 
 def test_no_posts_give_no_scores():
@@ -217,4 +258,4 @@ def test_the_posts_of_our_own_hold_every_label_and_none():
 
 
 def test_the_shipped_file_is_small():
-    assert SHIPPED.stat().st_size < 1_000_000
+    assert SHIPPED.stat().st_size < 10_000_000

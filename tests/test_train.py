@@ -9,8 +9,8 @@ import pytest
 
 from listener.errors import ModelError
 from listener.types import LABELS, Post
-from models import train
-from models.classifier import Classifier, load
+from models import artefact, train
+from models.classifier import SHIPPED, Classifier, load
 from models.evaluate import Row, truth_of
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -221,5 +221,5 @@ def test_the_shipped_file_was_trained_on_the_shared_gold():
 
 
 def test_a_classifier_is_made_of_a_model_in_memory_too(corpus):
-    model = train.train(corpus, 2)
+    model = train.train(corpus, artefact.read(SHIPPED).table, 2)
     assert Classifier(model).thresholds == model.thresholds
