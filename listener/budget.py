@@ -7,10 +7,13 @@ UTC.
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Final
 
 WARN_AT: Final = 0.8
 """From this share of the month's budget on, the user is told."""
+ROUNDING: Final = 1e-9
+"""Sums of prices are not exact; less than this over a limit is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,11 @@ def resumes_at(spending: Spending, cost: float, monthly: float, daily: float | N
         return spending.stopped_until
     if cost > monthly or (daily is not None and cost > daily):
         return None
-    return next_month(now) if spending.month + cost > monthly else next_day(now)
+    if spending.month + cost > monthly:
+        return next_month(now)
+    # The day on which the month's share reaches so far.
+    day = ceil((spending.month + cost) / monthly * monthrange(now.year, now.month)[1] - ROUNDING)
+    return max(next_day(now), month_start(now) + timedelta(days=day - 1))
 
 
 def is_low(spending: Spending, monthly: float) -> bool:

@@ -25,7 +25,7 @@ FAILURES_TOLD: Final = 3
 """A failing feed is told of after so many failures in a row; what waits for the user, at once."""
 NAMED: Final = 3
 """Failing feeds that a briefing names with their reason."""
-TOLD_AT_ONCE: Final = frozenset({"needs you", "gone", "out of budget"})
+TOLD_AT_ONCE: Final = frozenset({"needs you", "gone"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -393,6 +393,7 @@ def reserve(tools: Tools, source: Connector, feed: Feed, cost: float) -> int | N
         why = f"a page may cost {budget.shown(cost, unit)}, and {key} is {budget.shown(monthly, unit)}; raise it"
         raise OutOfBudget(f"{connector.named(feed)}: {why}", budget.next_day(now))
     why = f"{budget.shown(spent.month, unit)} of this month's {budget.shown(monthly, unit)} are spent"
+    why += f" and a page may cost {budget.shown(cost, unit)}; the budget is spread over the month"
     raise OutOfBudget(f"{connector.named(feed)}: {why}; goes on {until:%Y-%m-%d %H:%M} UTC", until)
 
 

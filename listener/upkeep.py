@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from listener import connector, health, limits
-from listener.connector import Connector
+from listener import budget, connector, health, limits
+from listener.connector import Budgeted, Connector
 from listener.drafting import Tools, draft
 from listener.errors import BadPayload, ConnectorError
 from listener.pipeline import reserve, settle_failed
@@ -178,7 +178,21 @@ def tell(tools: Tools) -> list[str]:
     """Find what is newly wrong and what recovered, write it down, and give one message for each (R19)."""
     now = tools.now()
     known = {row.subject: row.text for row in tools.store.outages()}
-    begun, ended = health.changes(known, health.outages(tools.store.feeds(), now))
+    found = health.outages(tools.store.feeds(), now) | _low_budgets(tools, now)
+    begun, ended = health.changes(known, found)
     if begun or ended:
         tools.store.save_outages(begun, ended, now)
-    return [outage.text for outage in begun] + [f"{subject} works again" for subject in ended]
+    return [outage.text for outage in begun] + [f"{subject}: all right again" for subject in ended]
+
+
+def _low_budgets(tools: Tools, now: datetime) -> dict[str, health.Outage]:
+    found = {}
+    for spent in tools.store.spending(now):
+        source = tools.find(spent.connector)
+        monthly = source.settings.monthly_budget if isinstance(source.settings, Budgeted) else 0.0
+        if budget.is_low(spent, monthly):
+            unit = source.traits.currency
+            gone = f"{budget.shown(spent.month, unit)} of this month's {budget.shown(monthly, unit)}"
+            name = f"the budget of {spent.connector}"
+            found[name] = health.Outage(name, f"{spent.connector}: {gone} are spent; at the whole of it polls stop")
+    return found

@@ -1,7 +1,10 @@
 """Money is a limit, not a surprise: reserved before the call, whatever crashes, however many ask at once (R8)."""
 
 import json
+import subprocess
+import sys
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
@@ -9,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listener import budget
+from listener import budget, upkeep
 from listener.addresses import NetworkRules
 from listener.budget import Allowance, allowance
 from listener.connector import Budgeted, HttpConnector, Traits
@@ -97,6 +100,53 @@ def test_a_reached_cap_of_the_platform_allows_nothing_for_thirty_days(store):
     assert store.reserve("paid", 1.0, Allowance(9.0), until) is not None
 
 
+CALLS = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from listener.budget import Allowance
+from listener.store.sqlite import SqliteStore
+store, now = SqliteStore.open(Path(sys.argv[1])), datetime(2026, 11, 15, 12, tzinfo=UTC)
+print("ready", flush=True)
+while (number := store.reserve("paid", 1.0, Allowance(1e9), now)) is not None:
+    with open(sys.argv[2], "ab", buffering=0) as calls:
+        calls.write(b"!")
+    store.settle(number, 1.0)
+"""
+
+
+@pytest.mark.parametrize("rounds", [15, pytest.param(100, marks=pytest.mark.slow)])
+def test_kill_9_at_any_moment_leaves_no_call_that_the_ledger_does_not_know(tmp_path, rounds):
+    path, calls = tmp_path / "posts.db", tmp_path / "calls"
+    SqliteStore.open(path).close()
+    for number in range(rounds):
+        child = subprocess.Popen([sys.executable, "-c", CALLS, path, calls], stdout=subprocess.PIPE)
+        child.stdout.read(5)
+        time.sleep(0.005 * (number % 10))  # where the kill falls is the subject
+        child.kill()
+        child.wait()
+        child.stdout.close()
+    store = SqliteStore.open(path)
+    spent = store.spending(NOW)[0].month if store.spending(NOW) else 0.0
+    store.close()
+    made = calls.stat().st_size
+    assert made > 0
+    assert made <= spent <= made + rounds, "at most the call under way at each kill is counted and was not made"
+
+
+def test_most_of_a_budget_gone_is_told_once_in_its_month(world, store):
+    late = datetime(2026, 11, 30, 12, tzinfo=UTC)
+    told = []
+    for _ in range(9):
+        world(late, monthly_budget=10.0)
+        told += upkeep.tell(world.tools)
+    assert len(told) == 1
+    assert "$8.00 of this month's $10.00 are spent" in told[0]
+    outcome = world(budget.next_month(late), monthly_budget=10.0)
+    assert "goes on 2026-12-07" in outcome.error, "the day whose share of the month pays a page"
+    assert upkeep.tell(world.tools) == ["the budget of paid: all right again"]
+
+
 class Paid(HttpConnector):
     """A post costs a dollar, and a page may bring two."""
 
@@ -129,9 +179,9 @@ def world(store):
 
         def poll(now, **settings):
             paid = Paid(Budgeted(**settings), client)
-            tools = Tools(store, client, lambda _: paid, None, rules({}), lambda: now, lambda: 0.5)
+            poll.tools = Tools(store, client, lambda _: paid, None, rules({}), lambda: now, lambda: 0.5)
             store.make_due([1], now)
-            [outcome] = poll_due(tools).outcomes
+            [outcome] = poll_due(poll.tools).outcomes
             return outcome
 
         poll.server = server
@@ -156,7 +206,7 @@ def test_a_page_costs_what_came_not_what_was_reserved(world, store):
 def test_polls_stop_before_the_budget_is_passed_and_go_on_the_next_day(world, store):
     for _ in range(40):
         outcome = world(NOW, monthly_budget=30.0)
-    assert "this month's $30.00 are spent" in outcome.error
+    assert "this month's $30.00 are spent and a page may cost $2.00" in outcome.error
     assert store.feed(1).next_poll_at == datetime(2026, 11, 16, tzinfo=UTC)
     assert 13.0 < store.spending(NOW)[0].month <= 15.0, "half of the month's budget in half of the month"
     assert world(NOW + timedelta(days=1), monthly_budget=30.0).error is None

@@ -91,7 +91,7 @@ def test_an_outage_is_one_message_and_its_end_is_one_more(tmp_path):
     assert [len(messages) for messages in told] == [0, 0, 1, 0, 0, 0, 0]
     assert "feed 1 The Paper: paper q: HTTP 503" in told[2][0]
     assert [row.subject for row in store.outages()] == ["feed 1"]
-    assert end_turn(Plan(NOW, 600)) == ["feed 1 works again"]
+    assert end_turn(Plan(NOW, 600)) == ["feed 1: all right again"]
     assert end_turn(Plan(NOW, 600)) == []
     assert store.outages() == []
     store.close()

@@ -4,7 +4,7 @@ from datetime import datetime
 from sqlite3 import Connection
 from typing import Final
 
-from listener.budget import Allowance, Spending, month_start
+from listener.budget import ROUNDING, Allowance, Spending, month_start
 from listener.store.rows import ms, optional_moment
 
 _SPENT: Final = (
@@ -16,8 +16,6 @@ _STOP: Final = (
     "insert into stops(connector, until) values (?, ?)"
     " on conflict(connector) do update set until = max(until, excluded.until)"
 )
-ROUNDING: Final = 1e-9
-"""Sums of prices are not exact; less than this over a limit is none."""
 
 
 def reserve(connection: Connection, connector: str, amount: float, allowed: Allowance, now: datetime) -> int | None:
