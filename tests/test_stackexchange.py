@@ -1,4 +1,4 @@
-"""Stack Exchange: what people paste, waits and refusals, and walks that lose nothing."""
+"""Stack Exchange: what people paste, waits and refusals, walks that lose nothing, replies, the inbox."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from connectors.stackexchange import QUOTA_WAIT_S, Settings, StackExchange, walk
 from connectors.stackexchange.queries import Query
 from listener.addresses import NetworkRules
-from listener.connector import poll, read, request
+from listener.connector import poll, read, recheck, request
 from listener.errors import BadPayload, ConnectorError, NotAuthorised, RateLimited
 from listener.http import Client, Limits
 from listener.types import Answer, Feed, Page, Post
@@ -27,10 +27,12 @@ def feed(query: str = PYTHON) -> Feed:
 
 
 @contextmanager
-def site(answer: Callable[[Seen], Reply], key: str | None = None) -> Iterator[tuple[Server, StackExchange]]:
+def site(
+    answer: Callable[[Seen], Reply], key: str | None = None, token: str | None = None
+) -> Iterator[tuple[Server, StackExchange]]:
     with serving(answer) as server:
         client = Client(NetworkRules(allow_private=(server.host_port,)), limits=Limits(read_s=2.0, total_s=4.0))
-        settings = Settings(base_url=server.url, key=SecretStr(key) if key else None)
+        settings = Settings(base_url=server.url, key=SecretStr(key) if key else None, access_token=token)
         try:
             yield server, StackExchange(settings, client)
         finally:
@@ -79,12 +81,12 @@ def question(number: int, **changes: object) -> dict:
     } | changes
 
 
-def walked(connector: StackExchange, cursor: str | None = None, errors: int = 0) -> list[Page]:
+def walked(connector: StackExchange, cursor: str | None = None, errors: int = 0, query: str = PYTHON) -> list[Page]:
     """Poll page after page as the pipeline does; up to `errors` errors leave the cursor where it was."""
     pages: list[Page] = []
     while len(pages) < 80:
         try:
-            _, page = poll(connector, feed(), cursor)
+            _, page = poll(connector, feed(query), cursor)
         except ConnectorError:
             errors -= 1
             if errors < 0:
@@ -127,6 +129,8 @@ def ids(pages: list[Page]) -> set[int]:
         ("questions about backup on disk on server fault", "serverfault.com/search/backup on disk"),
         ("stackoverflow.com/Python; asyncio", "stackoverflow.com/python;asyncio"),
         ("serverfault/nginx", "serverfault.com/nginx"),
+        ("replies to questions tagged go on stackoverflow", "stackoverflow.com/replies/go"),
+        ("https://stackoverflow.com/users/22656/jon-skeet?tab=profile", "stackoverflow.com/users/22656"),
         ("stackoverflow.com/search", "stackoverflow.com/search"),
         (SEARCH, SEARCH),
     ],
@@ -139,7 +143,7 @@ def test_what_people_paste_becomes_a_feed(text, query):
     assert str(Query.read(query)) == query
     again = StackExchange(Settings(), None).feed_for(found.home_url)
     assert again is not None
-    assert again.query == query
+    assert again.query == query.replace("/replies", "")
 
 
 @pytest.mark.parametrize(
@@ -168,6 +172,33 @@ def test_what_is_not_ours_is_left_to_others(text):
 def test_a_query_that_does_not_exist_says_how_to_write_one(query):
     with pytest.raises(ConnectorError, match="SITE/tag;tag"):
         request(StackExchange(Settings(), None), feed(query), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("stackexchange:inbox", "inbox"),
+        ("stackoverflow.com/users/5/replies", "stackoverflow.com/users/5/replies"),
+        ("stackoverflow.com/users/5/mentions", "stackoverflow.com/users/5/mentions"),
+        ("stackexchange:stackoverflow.com/questions/7", "stackoverflow.com/questions/7"),
+        ("stackoverflow.com/replies/python;asyncio", "stackoverflow.com/replies/python;asyncio"),
+        ("stackoverflow.com/replies", "stackoverflow.com/replies"),
+    ],
+)
+def test_our_own_notation_names_answers_comments_users_and_the_inbox(text, query):
+    found = StackExchange(Settings(), None).feed_for(text)
+    assert found is not None
+    assert (found.query, str(Query.read(query))) == (query, query)
+    assert found.home_url.startswith("https://")
+
+
+def test_my_feeds_are_what_i_wrote_what_answers_me_and_with_a_token_my_inbox():
+    own = ["stackoverflow.com/users/5", "stackoverflow.com/users/5/replies", "stackoverflow.com/users/5/mentions"]
+    for text in ("stackoverflow.com/users/5", "https://stackoverflow.com/users/5/ada"):
+        assert [one.query for one in StackExchange(Settings(), None).mine(text)] == own
+    with_token = StackExchange(Settings(access_token="t"), None).mine("stackoverflow.com/users/5")
+    assert [one.query for one in with_token] == [*own, "inbox"]
+    assert StackExchange(Settings(), None).mine("@ada") == ()
 
 
 # what is asked
@@ -207,7 +238,8 @@ def test_the_key_is_sent_and_never_shown():
     made = Site([question(1)])
     with site(made, key="hunter2") as (server, connector):
         walked(connector)
-        assert params(server.paths()[0])["key"] == "hunter2"
+        assert server.seen[0].headers["authorization"] == "Bearer hunter2"
+        assert "hunter2" not in server.paths()[0]
         made.glitch = lambda _, __: Reply(400, json.dumps(refusal).encode())
         with pytest.raises(NotAuthorised) as caught:
             walked(connector)
@@ -552,3 +584,143 @@ def test_a_question_without_a_safe_link_gets_the_sites_own(link):
 
 def test_the_same_number_on_two_sites_is_two_questions():
     assert one(question(1)).native_id != one(question(1), "superuser.com/python").native_id
+
+
+# replies
+
+
+class Forum(Site):
+    """Questions with answers and comments; the platform gives both by the numbers of questions only."""
+
+    def __init__(self, items: list[dict], answers: list[dict], comments: list[dict]) -> None:
+        super().__init__(items)
+        self.said = {"answers": answers, "comments": comments}
+        self.wanted: list[str] = []
+
+    def __call__(self, seen: Seen) -> Reply:
+        asked, path = params(seen.path), urlsplit(seen.path).path.removeprefix("/2.3/")
+        self.wanted.append(path.rpartition("/")[2])
+        if path in ("questions", "users/5/questions"):
+            newest = sorted(self.items.values(), key=lambda item: -item["creation_date"])
+            return Reply(200, json.dumps({"items": newest[:100]}).encode())
+        numbers = {int(one) for one in path.split("/")[1].split(";")}
+        rows = self.said[path.rpartition("/")[2]]
+        since, size = int(asked.get("fromdate", 0)), int(asked["pagesize"])
+        found = [one for one in rows if one["of"] in numbers and one["creation_date"] >= since]
+        found.sort(key=lambda one: one["creation_date"], reverse=asked["order"] == "desc")
+        return Reply(200, json.dumps({"items": found[:size], "has_more": len(found) > size}).encode())
+
+
+def answered(number: int, of: int, at: int) -> dict:
+    return {"answer_id": number, "question_id": of, "of": of, "creation_date": NOW + at, "body": "<p>So.</p>"}
+
+
+def commented(number: int, of: int, at: int) -> dict:
+    return {"comment_id": number, "post_id": of, "of": of, "creation_date": NOW + at, "body": "Why, @ada?",
+            "post_type": "question", "owner": {"user_id": 6, "display_name": "Bo"}}  # fmt: skip
+
+
+@pytest.mark.parametrize("query", ["stackoverflow.com/replies/python", "stackoverflow.com/users/5/replies"])
+def test_replies_are_asked_for_by_the_questions_they_answer_and_none_comes_twice(query):
+    forum = Forum([question(n) for n in range(1, 4)], [answered(50, 1, 10)], [commented(50, 2, 20)])
+    with site(forum) as (_, connector):
+        first = walked(connector, query=query)
+        forum.said["answers"] += [answered(100 + n, 3, 1_000 + n) for n in range(250)]
+        forum.said["comments"] += [commented(60, 3, 5_000)]
+        second = walked(connector, first[-1].cursor, query=query)
+        third = walked(connector, second[-1].cursor, query=query)
+    found = {post.native_id: post for page in first for post in page.posts}
+    assert set(found) == {"stackoverflow.com/50", "stackoverflow.com/comment-50"}
+    assert forum.wanted[:3] == ["questions", "answers", "comments"]
+    reply = found["stackoverflow.com/comment-50"]
+    assert (reply.kind, reply.in_reply_to, reply.thread) == ("reply", "stackoverflow.com/2", "stackoverflow.com/2")
+    assert (reply.mentions, reply.url) == (("ada",), "https://stackoverflow.com/q/2#comment50_2")
+    assert found["stackoverflow.com/50"].url == "https://stackoverflow.com/a/50"
+    later = {post.native_id for page in second for post in page.posts}
+    assert {f"stackoverflow.com/{100 + n}" for n in range(250)} | {"stackoverflow.com/comment-60"} <= later
+    assert {post.native_id for page in third for post in page.posts} <= later, "only the overlap comes again"
+
+
+def test_the_replies_to_one_question_need_no_search_for_it():
+    forum = Forum([], [answered(50, 7, 10)], [])
+    with site(forum) as (_, connector):
+        pages = walked(connector, query="stackoverflow.com/questions/7")
+    assert forum.wanted == ["answers", "comments"]
+    assert [post.in_reply_to for page in pages for post in page.posts] == ["stackoverflow.com/7"]
+
+
+def test_a_tag_without_questions_has_no_replies():
+    with site(Forum([], [], [])) as (server, connector):
+        pages = walked(connector, query="stackoverflow.com/replies/python")
+        walked(connector, pages[-1].cursor, query="stackoverflow.com/replies/python")
+    assert [urlsplit(path).path for path in server.paths()] == ["/2.3/questions"] * 2
+
+
+def test_what_a_user_wrote_is_questions_and_answers():
+    items = [
+        {"post_id": 8, "post_type": "answer", "creation_date": NOW, "body": "<p>A</p>"},
+        {"post_id": 9, "post_type": "question", "creation_date": NOW - 5, "title": "T", "body": "<p>Q</p>"},
+    ]
+    with site(lambda _: Reply(200, json.dumps({"items": items}).encode())) as (server, connector):
+        (page,) = walked(connector, query="stackoverflow.com/users/5")
+    assert [(post.native_id, post.kind) for post in page.posts] == [
+        ("stackoverflow.com/8", "reply"),
+        ("stackoverflow.com/9", "post"),
+    ]
+    assert server.paths()[0].startswith("/2.3/users/5/posts?site=stackoverflow.com&")
+
+
+def test_the_inbox_is_read_with_the_token_newest_first_until_what_is_known():
+    def told(number: int) -> dict:
+        return {"item_type": "comment", "creation_date": NOW + number, "comment_id": number, "answer_id": 3,
+                "question_id": 2, "title": "A &amp; B", "body": "Hm", "is_unread": True,
+                "link": f"https://stackoverflow.com/q/2#c{number}",
+                "site": {"site_url": "https://stackoverflow.com", "api_site_parameter": "stackoverflow"}}  # fmt: skip
+
+    items = [told(number) for number in range(150, 0, -1)]
+
+    def answer(seen: Seen) -> Reply:
+        start = (int(params(seen.path)["page"]) - 1) * 100
+        body = {"items": items[start : start + 100], "has_more": len(items) > start + 100, "quota_remaining": 99}
+        return Reply(200, json.dumps(body).encode())
+
+    with site(answer, key="a-key", token="sesame") as (server, connector):
+        first = walked(connector, query="inbox")
+        items.insert(0, {"item_type": "new_answer", "creation_date": NOW + 200, "question_id": 2, "answer_id": 9,
+                         "link": "https://stackoverflow.com/a/9"})  # fmt: skip
+        second = walked(connector, first[-1].cursor, query="inbox")
+    assert sum(len(page.posts) for page in first) == 150
+    assert len(second) == 1
+    assert second[0].posts[0].native_id == "stackoverflow.com/9"
+    post = second[0].posts[1]
+    assert (post.native_id, post.in_reply_to, post.thread) == (
+        "stackoverflow.com/comment-150",
+        "stackoverflow.com/3",
+        "stackoverflow.com/2",
+    )
+    assert (post.title, second[0].quotas[0].left) == ("A & B", 99)
+    assert {seen.headers["authorization"] for seen in server.seen} == {"Bearer sesame"}
+    assert "sesame" not in "".join(server.paths())
+    with pytest.raises(NotAuthorised, match=r"connectors\.stackexchange\.access_token"):
+        request(StackExchange(Settings(), None), feed("inbox"), None)
+
+
+def test_posts_are_read_again_by_site_and_what_does_not_come_is_gone():
+    bodies = {
+        "/2.3/questions/1;2;3": [question(1, title="Edited")],
+        "/2.3/answers/2;3": [answered(2, 1, 0)],
+        "/2.3/comments/7": [],
+        "/2.3/questions/1": [],
+        "/2.3/answers/1": [],
+    }
+
+    def answer(seen: Seen) -> Reply:
+        return Reply(200, json.dumps({"items": bodies[urlsplit(seen.path).path]}).encode())
+
+    held = ["stackoverflow.com/1", "stackoverflow.com/3", "stackoverflow.com/2", "stackoverflow.com/comment-7",
+            "superuser.com/1", "nonsense"]  # fmt: skip
+    with site(answer, key="a-key") as (_, connector):
+        page = recheck(connector, feed(), held)
+    assert {post.native_id for post in page.posts} == {"stackoverflow.com/1", "stackoverflow.com/2"}
+    assert set(page.deleted) == {"stackoverflow.com/3", "stackoverflow.com/comment-7", "superuser.com/1"}
+    assert StackExchange(Settings(), None).recheck(held) == Page()

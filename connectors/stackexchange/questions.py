@@ -30,16 +30,16 @@ def question(item: Mapping[str, Any], site: str) -> Post:
         PLATFORM,
         native_id,
         url=permalink,
-        account=_account(item.get("owner"), site),
+        account=account(item.get("owner"), site),
         title=html.unescape(item["title"]) if item.get("title") else None,
         text=to_text(content),
-        published_at=_when(item.get("creation_date")),
-        edited_at=_when(item.get("last_edit_date")),
+        published_at=when(item.get("creation_date")),
+        edited_at=when(item.get("last_edit_date")),
         thread=native_id,
         links=links(content, permalink),
         tags=tuple(tag for tag in item.get("tags") or () if isinstance(tag, str)),
         community=site,
-        counts=Counts(replies=_count(item.get("answer_count")), score=_count(item.get("score"))),
+        counts=Counts(replies=count(item.get("answer_count")), score=count(item.get("score"))),
         instance=site,
         visibility="public",
         answered=is_answered if isinstance(is_answered, bool) else None,
@@ -47,7 +47,7 @@ def question(item: Mapping[str, Any], site: str) -> Post:
     )
 
 
-def _account(owner: object, site: str) -> Account | None:
+def account(owner: object, site: str) -> Account | None:
     """Name the author. A deleted account keeps a name, which attribution needs, but no number."""
     if not isinstance(owner, dict):
         return None
@@ -58,9 +58,11 @@ def _account(owner: object, site: str) -> Account | None:
     return Account(PLATFORM, f"{site}/~{name}", name=name) if name else None
 
 
-def _when(seconds: object) -> datetime | None:
+def when(seconds: object) -> datetime | None:
+    """Read a time, in Unix seconds."""
     return datetime.fromtimestamp(seconds, UTC) if type(seconds) is int and 0 < seconds < 253_402_300_800 else None
 
 
-def _count(number: object) -> int | None:
+def count(number: object) -> int | None:
+    """Read a number."""
     return number if type(number) is int else None

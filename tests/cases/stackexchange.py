@@ -1,4 +1,4 @@
-"""Stack Exchange: questions."""
+"""Stack Exchange: questions; answers, comments and the inbox have cases of our own only."""
 
 from tests.cases import Case
 
@@ -16,4 +16,4 @@ CASES = [
     asked("stackoverflow.com/search/asyncio", "search/advanced", "search_2026.json", 3),
 ]
 SPOILT = {"stackexchange": CASES[0]}
-QUERIES = ("stackoverflow.com/go",)
+QUERIES = ("stackoverflow.com/go", "stackoverflow.com/questions/7", "stackoverflow.com/users/5", "inbox")
