@@ -12,7 +12,7 @@ import pytest
 from connectors import hackernews
 from connectors.hackernews import HackerNews, lists, searches
 from listener.addresses import NetworkRules
-from listener.connector import Settings, poll, read
+from listener.connector import Settings, poll, read, recheck
 from listener.errors import BadPayload, ConnectorError, RateLimited
 from listener.http import Client, Limits
 from listener.types import Answer, Feed, Gap, Page, Post
@@ -140,6 +140,7 @@ def ids(pages: list[Page]) -> set[int]:
         ("hn comments: postgres backup", "comments:postgres backup"),
         ('hn: stories: "vector database"', 'stories:"vector database"'),
         ("hn postgres backup", "search:postgres backup"),
+        ("hn replies: ada", "replies:ada"),
     ],
 )
 def test_what_people_paste_becomes_a_feed(text, query):
@@ -148,7 +149,7 @@ def test_what_people_paste_becomes_a_feed(text, query):
     assert (found.query, found.connector, found.platform, found.id) == (query, "hackernews", "hackernews", 0)
     assert found.title.startswith("Hacker News")
     assert found.home_url.startswith("https://")
-    assert HackerNews(Settings(), None).feed_for(found.home_url).query.split(":")[0] == query.split(":")[0]
+    assert HackerNews(Settings(), None).feed_for(found.home_url).query == query.replace("replies:", "user:")
 
 
 @pytest.mark.parametrize(
@@ -644,3 +645,86 @@ def test_settings_aim_both_interfaces_at_one_server_and_nothing_else_is_asked():
         "/v0/item/1.json",
         "/api/v1/search_by_date",
     ]
+
+
+# replies, my feeds, reading again
+
+
+class Threads(Site):
+    """Two threads: one that ada began, one that she commented in; comments name their parent and their thread."""
+
+    def search(self, params: dict[str, str]) -> dict:
+        tags = params["tags"]
+        wanted = {int(number) for number in re.findall(r"story_(\d+)", tags)}
+        by = re.search(r"author_(\w+)", tags)
+        kept = {number: item for number, item in self.items.items()
+                if (item["by"] == by[1] if by else item["type"] == "comment" and item["root"] in wanted)}  # fmt: skip
+        items, self.items = self.items, kept
+        try:
+            return super().search(params)
+        finally:
+            self.items = items
+
+
+def comment(number: int, parent: int, root: int, by: str = "bo") -> dict:
+    return {"id": number, "type": "comment", "by": by, "time": NOW + number, "text": f"Words {number}", "title": None,
+            "parent": parent, "root": root}  # fmt: skip
+
+
+@pytest.fixture
+def _hits_of_comments(monkeypatch):
+    plain = hit
+
+    def of(item: dict) -> dict:
+        if item["type"] != "comment":
+            return plain(item)
+        return plain(item) | {"_tags": ["comment"], "comment_text": item["text"], "parent_id": item["parent"],
+                              "story_id": item["root"]}  # fmt: skip
+
+    monkeypatch.setitem(globals(), "hit", of)
+
+
+@pytest.mark.usefixtures("_hits_of_comments")
+def test_replies_are_the_comments_that_answer_what_somebody_said():
+    said = [story(1), story(2, by="bo"), comment(10, 2, 2, "ada")]
+    others = [comment(20, 1, 1), comment(21, 20, 1), comment(22, 10, 2), comment(23, 2, 2), comment(24, 99, 99)]
+    made = Threads([*said, *others])
+    with site(made) as (server, connector):
+        first = walk(connector, "replies:ada")
+        made.items |= {n: comment(n, 10, 2) for n in range(20_000, 20_230)}
+        second = walk(connector, "replies:ada", first[-1].cursor)
+    assert ids(first) == {20, 22}, "neither those to others nor those elsewhere"
+    assert ids(second) >= set(range(20_000, 20_230))
+    asked = parse_qs(urlsplit(server.paths()[1]).query)
+    assert asked["tags"] == ["comment,(story_2,story_1)"]
+    assert first[0].home_url == "https://news.ycombinator.com/threads?id=ada"
+
+
+@pytest.mark.usefixtures("_hits_of_comments")
+def test_somebody_who_said_nothing_has_no_replies():
+    with site(Threads([story(1, by="bo")])) as (server, connector):
+        [page] = walk(connector, "replies:ada")
+        walk(connector, "replies:ada", page.cursor)
+    assert page.posts == ()
+    assert len(server.seen) == 2
+
+
+def test_replies_that_cannot_be_asked_for_are_an_error():
+    for reply, error in ((Reply(429), RateLimited), (Reply(200, b"[]"), BadPayload), (Reply(500), ConnectorError)):
+        with site(lambda _, r=reply: r) as (_, connector), pytest.raises(error):
+            poll(connector, feed("replies:ada"), None)
+
+
+@pytest.mark.parametrize("text", ["hn:ada", "https://news.ycombinator.com/user?id=ada"])
+def test_my_feeds_are_what_i_said_and_who_answers(text):
+    assert [one.query for one in HackerNews(Settings(), None).mine(text)] == ["user:ada", "replies:ada"]
+    assert HackerNews(Settings(), None).mine("@ada") == HackerNews(Settings(), None).mine("https://[b") == ()
+
+
+def test_items_are_read_again_and_deleted_and_killed_ones_are_gone():
+    made = Site([story(1, title="Edited"), story(2, deleted=True), story(3, dead=True)])
+    with site(made) as (server, connector):
+        page = recheck(connector, feed("ask"), ["1", "2", "3", "4", "x"])
+    assert [(post.native_id, post.title) for post in page.posts] == [("1", "Edited")]
+    assert set(page.deleted) == {"2", "3"}
+    assert len(server.seen) == 4

@@ -1,16 +1,18 @@
 """Hacker News: the site's lists by Firebase; words, authors and threads by Algolia.
 
-A list's items are read once, so later edits and deletions are not seen there. A search reads two hours beyond the
-newest known post again, because the index runs late; what is edited inside them is seen.
+A list's items are read once; later edits and deletions are seen where they are read again. A search reads two hours
+beyond the newest known post again, because the index runs late; what is edited inside them is seen.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from connectors.hackernews import lists, pasted, searches
-from listener.connector import Connector, Traits, json_body, refuse, refuse_web_page
+from connectors.hackernews import posts as posts_of
+from listener import limits
+from listener.connector import Connector, Traits, gather, json_body, refuse, refuse_web_page
 from listener.errors import BadPayload, ConnectorError
 from listener.types import Answer, Feed, Page, Request
 
@@ -24,12 +26,13 @@ class HackerNews(Connector):
     """Read lists, searches, users and threads of Hacker News.
 
     Queries: `top`, `new`, `ask`, `show`, `jobs`; `stories:WORDS`, `comments:WORDS`, `search:WORDS` (both), where a word
-    stands for all that begin with it, `"a phrase"` is exact and `-word` must be absent; `user:NAME`; `thread:NUMBER`.
+    stands for all that begin with it, `"a phrase"` is exact and `-word` must be absent; `user:NAME`; `thread:NUMBER`;
+    `replies:NAME` (comments that answer what somebody said last).
     """
 
     name = "hackernews"
     traits = Traits(
-        reads="Hacker News: front page, newest, Ask, Show and jobs; stories and comments by words; users; threads",
+        reads="Hacker News: front page, newest, Ask, Show and jobs; posts by words; users, replies, threads",
         interval_s=900.0,
         limit=(
             "Firebase: none stated (github.com/HackerNews/API, read 2026-11-23); "
@@ -40,6 +43,7 @@ class HackerNews(Connector):
             "hn comments: postgres backup",
             "https://news.ycombinator.com/show",
             "https://news.ycombinator.com/user?id=whoishiring",
+            "hn replies: name",
         ),
     )
 
@@ -50,6 +54,8 @@ class HackerNews(Connector):
         not be had. Source: https://github.com/HackerNews/API, "Ask, Show and Job Stories".
         """
         ranking = lists.LISTS.get(feed.query)
+        if ranking is None and searches.split(feed.query)[0] == "replies":
+            return self._replies(feed.query, cursor)
         if ranking is None:
             url = self._base(ALGOLIA) + searches.path(feed.query, cursor)
             return self.http.send(Request(url))
@@ -69,7 +75,11 @@ class HackerNews(Connector):
         if not isinstance(body, dict):
             raise BadPayload("the answer is no JSON object")
         ranking = lists.LISTS.get(feed.query)
-        page = lists.page(body, ranking, cursor) if ranking else searches.page(body, feed.query, cursor)
+        if ranking is not None:
+            page = lists.page(body, ranking, cursor)
+        else:
+            read = searches.replies if searches.split(feed.query)[0] == "replies" else searches.page
+            page = read(body, feed.query, cursor)
         title, home_url = pasted.names(feed.query)
         return replace(page, title=feed.title or title, home_url=feed.home_url or home_url)
 
@@ -85,6 +95,44 @@ class HackerNews(Connector):
             return None
         title, home_url = pasted.names(query)
         return Feed(0, self.name, query, self.name, title=title, home_url=home_url)
+
+    def mine(self, account: str) -> tuple[Feed, ...]:
+        """List what I said and who answers me, for `hn:NAME` or the page of a profile."""
+        name = pasted.user(account)
+        found = () if name is None else (f"user:{name}", f"replies:{name}")
+        return tuple(Feed(0, self.name, query, self.name, *_shown(query)) for query in found)
+
+    def recheck(self, native_ids: Sequence[str]) -> Page:
+        """Read items again, one request each; what was deleted or killed is gone."""
+        numbers = [int(name) for name in native_ids if name.isascii() and name.isdigit()][: limits.RECHECKED]
+        answer = self._with_items(None, numbers)
+        self.refuse(answer)
+        items = [item for item in json_body(answer)["items"].values() if isinstance(item, dict)]
+        posts, rejects = gather(items, posts_of.of_item)
+        deleted = tuple(str(item.get("id")) for item in items if posts_of.is_gone(item))
+        return Page(posts, deleted=deleted, rejects=rejects)
+
+    def _replies(self, query: str, cursor: str | None) -> Answer:
+        """Ask for what somebody said last, and then for the comments in the threads it stands in.
+
+        The answer is put together here: the second one's, with the ids of the first as `mine`.
+        """
+        base = self._base(ALGOLIA)
+        answer = self.http.send(Request(base + searches.path_of_mine(query)))
+        if answer.status != 200:
+            return answer
+        refuse_web_page(answer)
+        own, threads = searches.mine(json_body(answer))
+        if not threads:
+            return Answer(answer.url, 200, {}, json.dumps({"hits": [], "nbHits": 0, "mine": []}).encode())
+        answer = self.http.send(Request(base + searches.path_of_replies(threads, cursor)))
+        if answer.status != 200:
+            return answer
+        refuse_web_page(answer)
+        body = json_body(answer)
+        if not isinstance(body, dict):
+            raise BadPayload("the answer is no JSON object")
+        return Answer(answer.url, 200, {}, json.dumps({**body, "mine": own}).encode())
 
     def _base(self, url: str) -> str:
         return (self.settings.base_url or url).rstrip("/")
@@ -104,6 +152,11 @@ class HackerNews(Connector):
         if limited or (failures and not items):
             return _failed((limited or failures)[0])
         return Answer(url, 200, {}, json.dumps({"list": listed, "items": items}).encode())
+
+
+def _shown(query: str) -> tuple[str, None, str]:
+    title, home_url = pasted.names(query)
+    return title, None, home_url
 
 
 def _item(outcome: Answer | ConnectorError) -> object:

@@ -14,6 +14,16 @@ def query_of(text: str) -> str | None:
     return _of_page(text) if "://" in text else _of_words(text)
 
 
+def user(text: str) -> str | None:
+    """Find the name in `hn:NAME` or the page of a profile; None: neither."""
+    found = _of_page(text.strip()) if "://" in text else None
+    if found is not None:
+        kind, _, name = found.partition(":")
+        return name if kind == "user" else None
+    match = re.fullmatch(r"(?:hn|hacker ?news)\s*:\s*([\w-]{2,15})", text.strip(), re.IGNORECASE | re.ASCII)
+    return match[1] if match else None
+
+
 def names(query: str) -> tuple[str, str]:
     """Give a feed's title and the page a person opens."""
     ranking = LISTS.get(query)
@@ -23,6 +33,8 @@ def names(query: str) -> tuple[str, str]:
     title = f"Hacker News: {kind} {words}".rstrip()
     if kind in BY_ID:
         return title, f"{SITE}/{'item' if kind == 'thread' else 'user'}?id={quote(words, safe='')}"
+    if kind == "replies":
+        return f"Hacker News: replies to {words}", f"{SITE}/threads?id={quote(words, safe='')}"
     if not words:
         return title, f"{SITE}/{'newcomments' if kind == 'comments' else 'newest'}"
     shown = {"stories": "story", "comments": "comment"}.get(kind, "all")

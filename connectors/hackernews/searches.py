@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -18,10 +18,13 @@ OVERLAP_S: Final = 7_200
 PAGES: Final = 25
 """Most pages of one walk: 2,500 posts between two polls."""
 
+THREADS: Final = 60
+"""Most threads that are looked through for replies; an address holds no more."""
+
 BY_WORDS: Final[Mapping[str, str]] = {"stories": "story", "comments": "comment", "search": "(story,comment)"}
 """What is searched for words: the kind in our query, the tag in the platform's."""
 BY_ID: Final[Mapping[str, str]] = {"user": "(story,comment),author_", "thread": "comment,story_"}
-KINDS: Final = (*BY_WORDS, *BY_ID)
+KINDS: Final = (*BY_WORDS, *BY_ID, "replies")
 
 Wanted = list[tuple[re.Pattern[str], bool]]
 
@@ -44,7 +47,9 @@ def split(query: str) -> tuple[str, str]:
     words = words.strip()
     if kind in BY_WORDS:
         return kind, words
-    if kind in BY_ID and re.fullmatch(r"\d+" if kind == "thread" else r"[\w-]+", words, re.ASCII):
+    if (kind in BY_ID or kind == "replies") and re.fullmatch(
+        r"\d+" if kind == "thread" else r"[\w-]+", words, re.ASCII
+    ):
         return kind, words
     raise ConnectorError(f"there is no such feed; take a list (top, new, ask, show, jobs) or {':…, '.join(KINDS)}:…")
 
@@ -57,6 +62,42 @@ def path(query: str, cursor: str | None) -> str:
     kind, words = split(query)
     params: dict[str, str | int] = {"tags": BY_WORDS.get(kind) or BY_ID[kind] + words}
     params |= {"query": words} if kind in BY_WORDS else {}
+    return _search(params, cursor)
+
+
+def path_of_mine(query: str) -> str:
+    """Build the path of what the user of `replies:NAME` said last."""
+    return _search({"tags": BY_ID["user"] + split(query)[1]}, None)
+
+
+def path_of_replies(threads: Sequence[int], cursor: str | None) -> str:
+    """Build the path of the next page of comments in these threads, newest first."""
+    within = ",".join(f"story_{number}" for number in threads)
+    return _search({"tags": f"comment,({within})"}, cursor)
+
+
+def mine(body: object) -> tuple[list[int], list[int]]:
+    """Give the ids of what somebody said last, and the threads it stands in; both newest first."""
+    hits = body.get("hits") if isinstance(body, Mapping) else None
+    if not isinstance(hits, list):
+        raise BadPayload("the answer has no hits")
+    found = [hit for hit in hits if isinstance(hit, Mapping) and str(hit.get("objectID", "")).isdigit()]
+    threads = [hit.get("story_id") or int(hit["objectID"]) for hit in found]
+    own = [int(hit["objectID"]) for hit in found]
+    return own, [number for number in dict.fromkeys(threads) if type(number) is int][:THREADS]
+
+
+def replies(body: Mapping[str, Any], query: str, cursor: str | None) -> Page:
+    """Read one page of comments, and keep those that answer one of `mine`, which our own fetch puts beside them."""
+    own = body.get("mine")
+    if not isinstance(own, list):
+        raise BadPayload("the answer has no hits")
+    parents = {str(number) for number in own}
+    found = page(body, query, cursor)
+    return replace(found, posts=tuple(post for post in found.posts if post.in_reply_to in parents))
+
+
+def _search(params: dict[str, str | int], cursor: str | None) -> str:
     params |= {"hitsPerPage": HITS, "typoTolerance": "false"}
     if cursor is not None:
         walk = Walk(**json.loads(cursor))

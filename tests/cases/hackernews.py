@@ -39,7 +39,7 @@ SPOILT = {
     "hackernews list": listed("ask", "/v0/askstories.json", "firebase_askstories.json", 1),
     "hackernews search": listed("search:anthropic", SEARCH, "algolia_search.json", 3),
 }
-QUERIES = ("ask", "comments:x")
+QUERIES = ("ask", "comments:x", "replies:x")
 NOT_READ = {
     "hackernews/firebase_maxitem.txt": "we follow lists and searches, not every single item",
     "hackernews/firebase_updates.json": "edits of items from lists are not followed",
