@@ -25,7 +25,6 @@ CHARACTERS_READ: Final = 2_000
 
 # Scripts that put no spaces between words: each character is taken for a word.
 _WORD: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
-_QUOTED: Final = re.compile(r"^\s*>.*$", re.MULTILINE)
 _PAIR: Final = 0x9E3779B97F4A7C15
 _BITS: Final = 2**64
 
@@ -34,7 +33,7 @@ def simhash(text: str) -> int | None:
     """Print a text as a signed 64-bit integer; None: fewer than `WORDS` words, or next to none that say anything.
 
     Case, punctuation, web addresses, @names and #tags at the end do not count: they differ between copies. Nor do
-    lines that quote somebody (`> …`).
+    passages that it quotes (`telling.own_words`).
     """
     words = _words(text)
     if len(words) < WORDS or len(set(words) - telling.MEANINGLESS) < MEANT:
@@ -64,9 +63,7 @@ def bands(fingerprint: int) -> tuple[int, int, int, int]:
 
 
 def _words(text: str) -> list[str]:
-    text = text[:CHARACTERS_READ]
-    own = _QUOTED.sub("", text) if ">" in text else text
-    parts = [part for part in own.split() if part[0] != "@" and "://" not in part]
+    parts = [part for part in telling.own_words(text[:CHARACTERS_READ]).split() if part[0] != "@" and "://" not in part]
     while parts and parts[-1][0] == "#":
         parts.pop()
     if parts and parts[0] == "RT":

@@ -5,7 +5,7 @@ nothing speaks against it: another language, another version, another day, a for
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -17,9 +17,9 @@ from listener.types import Post
 
 Likeness = Literal["same words", "same names and words"]
 
-READ: Final = 48
+READ: Final = 40
 """Words of a post, its title first, that are compared: what is told comes first."""
-CHARACTERS_READ: Final = 600
+CHARACTERS_READ: Final = 500
 MARKS: Final = 8
 """Terms of a post by which later posts find it, the most telling ones."""
 ASKED: Final = 12
@@ -30,27 +30,42 @@ MARK_BITS: Final = 22
 
 DAYS_OF_WORDS: Final = 3.0
 """Nearly the same words are one story when posts are at most so far apart."""
-HOURS_OF_NAMES: Final = 18.0
+HOURS_OF_NAMES: Final = 10.0
 """The same for the same names: what is told the next day is what came of it."""
 SERIES_HOURS: Final = 6.0
 """The same voice saying the same again later than this is a series ("Weekly thread"), not a copy."""
 
+OWN_WORDS: Final = 5
+"""Who adds more words than so many to a quotation says something of their own."""
 SHARED_TERMS: Final = 4
-"""Fewest terms that two posts on one thing have in common."""
+"""Fewest terms that two posts on one thing have in common; one less where two of them are names or numbers."""
+COPIED_WORDS: Final = 8
+"""A text with fewer words is no copy of another one: headlines on what came of it use the same few."""
 COVERED: Final = 0.5
-"""Least weight of what both tell, against all that the shorter one tells."""
+"""Least weight of what both tell, against all that the shorter one tells, for posts of the same minute."""
+COVERED_AN_HOUR: Final = 0.02
+"""What is asked more for each hour between them: later posts tell what came of it in the same words."""
 COVERED_COPY: Final = 0.8
-"""From here on it is a copy, cut or edited."""
+"""From here on it is a copy, cut or edited,"""
+ORDERED_COPY: Final = 0.75
+"""when so many of the shorter one's words stand in the other in the same order."""
 ALIKE_IN_FORM: Final = 0.6
 """Posts with so many words at the same place are compared as forms: what was filled in must be the same."""
+
+SUFFIX: Final = 2
+"""Letters after a number that do not make it a name."""
+
+SLOT_WORDS: Final = 6
+"""Most words that a form leaves blank at one place."""
 
 _TOKEN: Final = re.compile(
     r"[vV]?\d+(?:[.,:]\d+)+|[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+(?:['’][^\W\d_]+)?"
 )
-_QUOTED: Final = re.compile(r"^\s*>.*$", re.MULTILINE)
+_QUOTED: Final = re.compile(r"^\s*>.*$|[“„«\"][^“”„«»\"]{30,}[”“»\"]", re.MULTILINE)
+_MARKS_OF_QUOTES: Final = frozenset('>“„«"')
 _THOUSANDS: Final = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
 _ENDINGS: Final = ("ings", "ing", "ies", "ied", "ed", "es", "er", "en", "'s", "’s", "s", "e", "n", "y")
-_SENTENCE_END: Final = ".!?:…"
+_SENTENCE_END: Final = ".!?…"
 
 _COMMON: Final = {
     "en": (
@@ -150,32 +165,30 @@ class Telling:
     reply: bool
     hosts: frozenset[str]
     """Where the pages are that it points at, or where it stands itself, if it is an article."""
+    asked: tuple[int, ...]
+    """Marks of its most telling terms, at most ASKED; none where it has too few to be compared."""
 
-    def asked(self) -> list[int]:
-        """Give the marks to look up, the most telling ones."""
-        return [mark(term) for term in self._by_weight()[:ASKED]]
-
-    def marks(self) -> list[int]:
-        """Give the marks to be found by; none for what is too short to be compared."""
-        return [mark(term) for term in self._by_weight()[:MARKS]]
-
-    def _by_weight(self) -> list[str]:
-        if len(self.terms) < SHARED_TERMS or self.reply:
-            return []
-        return sorted(self.terms, key=lambda term: (-self.terms[term], term))
+    @property
+    def marks(self) -> tuple[int, ...]:
+        """The marks by which later posts find it."""
+        return self.asked[:MARKS]
 
 
 def read(post: Post) -> Telling:
     """Read what a post tells. Quoted lines, web addresses, @names and #tags at the end are not its own words."""
     tokens, starts = _tokens(post.title or "", post.text)
     senses = [_sense(token) for token in tokens]
-    names = _names(senses, starts)
-    terms = {sense.term: 2.0 if sense.term in names else sense.weight for sense in senses if sense.term is not None}
+    names, sure = _names(senses, starts)
+    strong = names if sure else frozenset()
+    told = {sense.term: sense for sense in senses if sense.term is not None}
+    terms = {term: 2.0 if term in strong else sense.weight for term, sense in told.items()}
+    ranked = sorted([(-terms[term], sense.mark) for term, sense in told.items()])[:ASKED]
     words = tuple([sense.word for sense in senses])
     return Telling(
-        words, frozenset([sense.word for sense in senses if sense.fills]), terms, names,
+        words, frozenset([sense.word for sense in senses if sense.fills or sense.term in names]), terms, names,
         frozenset([sense.term for sense in senses if sense.is_number and sense.term]), _language(post.lang, words),
         post.kind == "reply" or post.in_reply_to is not None, _hosts(post),
+        tuple([mark for _, mark in ranked]) if len(terms) >= SHARED_TERMS - 1 else (),
     )  # fmt: skip
 
 
@@ -193,34 +206,35 @@ def likeness(one: Telling, other: Telling, apart_ms: int, *, same_voice: bool) -
     `apart_ms`: between their times. `same_voice`: one account said both.
     """
     shared = one.terms.keys() & other.terms.keys()
-    if len(shared) < SHARED_TERMS or _different_language(one, other):
+    sure = shared & ((one.names & other.names) | one.numbers)
+    if len(shared) < SHARED_TERMS - (len(sure) > 1) or _different_language(one, other):
         return None
     if not copies(one, other, apart_ms, same_voice=same_voice):
         return None
-    weight = sum(min(one.terms[term], other.terms[term]) for term in shared)
-    covered = weight / min(sum(one.terms.values()), sum(other.terms.values()))
+    covered = _covered(one, other, shared)
     if covered >= COVERED_COPY and _same_order(one, other):
         return "same words"
     hours = abs(apart_ms) / 3_600_000
-    if one.reply or same_voice or hours > HOURS_OF_NAMES or one.hosts & other.hosts or covered < COVERED:
+    if one.reply or same_voice or hours > HOURS_OF_NAMES or one.hosts & other.hosts:
         return None
-    told = shared & (one.names | other.names | one.numbers)
+    if covered < COVERED + hours * COVERED_AN_HOUR:
+        return None
+    told = sure or shared & (one.names | other.names)
     return "same names and words" if told and not _different_facts(one, other) else None
 
 
-@lru_cache(maxsize=32_768)
 def mark(term: str) -> int:
     """Give the number that a term is found by."""
     digest = blake2b(term.encode("utf-8", "replace"), digest_size=4).digest()
     return MARK_BASE + (int.from_bytes(digest, "big") & (1 << MARK_BITS) - 1)
 
 
-@lru_cache(maxsize=32_768)
 def stem(word: str) -> str:
     """Cut the endings that change with grammar; crude, and the same for all languages."""
     for ending in _ENDINGS:
         if len(word) - len(ending) >= 4 and word.endswith(ending):
-            return word[: -len(ending)]
+            word = word[: -len(ending)]
+            return word[:-1] if word[-1] == word[-2] else word
     return word
 
 
@@ -229,6 +243,7 @@ class _Sense(NamedTuple):
 
     word: str
     term: str | None
+    mark: int
     weight: float
     is_number: bool
     capital: bool
@@ -240,23 +255,25 @@ def _sense(token: str) -> _Sense:
     word = token.casefold()
     number = _number(word)
     if number is not None:
-        return _Sense(word, number, 1.5, is_number=True, capital=False, fills=True)
+        return _Sense(number, number, mark(number), 1.5, is_number=True, capital=False, fills=True)
     capital = token[0].isupper()
     if word in MEANINGLESS or (len(word) < 3 and not token.isupper()):
-        return _Sense(word, None, 0.0, is_number=False, capital=capital, fills=False)
+        return _Sense(word, None, 0, 0.0, is_number=False, capital=capital, fills=False)
     term, is_date = stem(word), word in _DATES
     weight = min(0.6 + 0.1 * len(term), 1.4)
-    return _Sense(word, term, weight, is_number=False, capital=capital and not is_date, fills=capital or is_date)
+    return _Sense(word, term, mark(term), weight, is_number=False, capital=capital and not is_date, fills=is_date)
 
 
-def _names(senses: Sequence[_Sense], starts: frozenset[int]) -> frozenset[str]:
-    """Find what is written as a name: with a capital that is no sentence's; none in headlines full of capitals."""
-    inner = [sense for place, sense in enumerate(senses) if place not in starts and len(sense.word) > 3]
-    capitals = [sense.term for sense in inner if sense.capital and sense.term is not None]
-    if len(capitals) * 2 > len(inner):
-        return frozenset()
-    short = [s.term for p, s in enumerate(senses) if p not in starts and len(s.word) <= 3 and s.capital and s.term]
-    return frozenset(capitals + short)
+def _names(senses: Sequence[_Sense], starts: frozenset[int]) -> tuple[frozenset[str], bool]:
+    """Find what is written as a name, with a capital that is no sentence's, and whether it surely is one.
+
+    Where most words have capitals (in headlines, in German) a capital says little.
+    """
+    inner = [sense for place, sense in enumerate(senses) if place not in starts]
+    long = [sense for sense in inner if len(sense.word) > 3]
+    sure = sum(sense.capital for sense in long) * 2 <= len(long)
+    found = inner if sure else senses
+    return frozenset([sense.term for sense in found if sense.capital and sense.term is not None]), sure
 
 
 def _tokens(title: str, text: str) -> tuple[list[str], frozenset[int]]:
@@ -264,13 +281,21 @@ def _tokens(title: str, text: str) -> tuple[list[str], frozenset[int]]:
     text = text[:CHARACTERS_READ]
     found: list[str] = []
     starts = set()
-    for part in (title, _QUOTED.sub("", text) if ">" in text else text):
+    for part in (title, own_words(text)):
         starts.add(len(found))
         for piece in _pieces(part):
             found += _TOKEN.findall(piece)
             if piece[-1] in _SENTENCE_END:
                 starts.add(len(found))
     return found[:READ], frozenset(starts)
+
+
+def own_words(text: str) -> str:
+    """Leave out what a text quotes: lines after `>`, and long passages in quotation marks, unless they are all."""
+    if not _MARKS_OF_QUOTES.intersection(text):
+        return text
+    own = _QUOTED.sub(" ", text)
+    return own if len(own.split()) > OWN_WORDS else text
 
 
 def _pieces(part: str) -> list[str]:
@@ -287,6 +312,9 @@ def _number(word: str) -> str | None:
         word = word[1:]
     if not word[0].isdigit():
         return None
+    digits = word.rstrip("abcdefghijklmnopqrstuvwxyz")
+    if len(word) - len(digits) <= SUFFIX:  # 3x, 14th, 90s
+        word = digits
     if _THOUSANDS.fullmatch(word):
         return word.replace(",", "").replace(".", "")
     return word.replace(",", ".")
@@ -306,14 +334,21 @@ def _language(told: str | None, words: Sequence[str]) -> str | None:
 
 
 def _hosts(post: Post) -> frozenset[str]:
-    pages = post.links or ((post.url,) if post.title and post.url else ())
+    is_article = post.title and post.url and (post.text or not post.links)
     found = set()
-    for page in pages[:3]:
+    for page in (*post.links[:3], *((post.url,) if is_article and post.url else ())):
         try:
             found.add((urlsplit(page).hostname or "").removeprefix("www."))
         except ValueError:
             continue
     return frozenset(found - {""})
+
+
+def _covered(one: Telling, other: Telling, shared: Set[str]) -> float:
+    """Give the weight of what both tell against all that the one of them tells that tells less."""
+    both = sum(max(one.terms[term], other.terms[term]) for term in shared)
+    alone = [sum(told.terms[term] for term in told.terms.keys() - shared) for told in (one, other)]
+    return both / (both + min(alone))
 
 
 def _different_language(one: Telling, other: Telling) -> bool:
@@ -325,9 +360,12 @@ def _different_form(one: Telling, other: Telling) -> bool:
     known = set(one.words) & set(other.words)
     if len(known) < ALIKE_IN_FORM * min(len(set(one.words)), len(set(other.words))):
         return False
+    if one.words > other.words:  # the answer must not depend on which is the new one
+        one, other = other, one
     blocks = SequenceMatcher(None, one.words, other.words, autojunk=False).get_opcodes()
     return any(
         kind == "replace"
+        and max(end - start, last - first) <= SLOT_WORDS
         and not one.filled.isdisjoint(one.words[start:end])
         and not other.filled.isdisjoint(other.words[first:last])
         for kind, start, end, first, last in blocks
@@ -335,9 +373,10 @@ def _different_form(one: Telling, other: Telling) -> bool:
 
 
 def _same_order(one: Telling, other: Telling) -> bool:
-    """Say whether most words of the shorter stand in the longer, in the same order."""
+    """Say whether most words of the shorter stand in the longer, in the same order, and are enough for a copy."""
+    short = min(len(one.words), len(other.words))
     blocks = SequenceMatcher(None, one.words, other.words, autojunk=False).get_matching_blocks()
-    return sum(block.size for block in blocks) >= ALIKE_IN_FORM * min(len(one.words), len(other.words))
+    return short >= COPIED_WORDS and sum(block.size for block in blocks) >= ORDERED_COPY * short
 
 
 def _different_facts(one: Telling, other: Telling) -> bool:

@@ -96,7 +96,7 @@ def rows(fresh: Sequence[Fresh], now: int) -> list[tuple[int, int]]:
     found = []
     for one in fresh:
         if one.sort_at >= now - telling.DAYS_OF_WORDS * DAY_MS:
-            found += [(band, one.id) for band in (*one.bands, *one.telling.marks())]
+            found += [(band, one.id) for band in (*one.bands, *one.telling.marks)]
         if one.pointer is not None:
             found.append((one.pointer, one.id))
     return sorted(set(found))
@@ -129,7 +129,7 @@ class Meeting:
         wanted = sorted({band for one in fresh for band in one.bands})
         for band, post, print_ in connection.execute(NEAR, (json.dumps(wanted),)) if wanted else ():
             self.prints.setdefault(band, []).append((post, print_))
-        asked = [place << MARK_BITS | mark for place, one in enumerate(fresh) for mark in one.telling.asked()]
+        asked = [place << MARK_BITS | mark for place, one in enumerate(fresh) for mark in one.telling.asked]
         hits: dict[int, list[tuple[int, int]]] = {}
         for place, post, count in connection.execute(MARKED, (json.dumps(asked),)) if asked else ():
             hits.setdefault(place, []).append((count, post))

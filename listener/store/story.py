@@ -142,7 +142,7 @@ class _Page:
 
     def _marked_here(self, one: Fresh) -> list[int]:
         counts: dict[int, int] = {}
-        for mark in one.telling.asked():
+        for mark in one.telling.asked:
             for number in self.marks.get(mark, ())[-BUCKET:]:
                 counts[number] = counts.get(number, 0) + 1
         best = sorted((count, number) for number, count in counts.items() if count >= MARKS_SHARED)
@@ -157,7 +157,7 @@ class _Page:
             self.links[draft.link_key] = (one.id, story, one.sort_at)
         if one.pointer is not None:
             self.pointing[one.pointer] = (one.id, story)
-        for mark in one.telling.marks():
+        for mark in one.telling.marks:
             self.marks.setdefault(mark, []).append(one.id)
         if draft.simhash is not None:
             for band in one.bands:

@@ -205,7 +205,7 @@ class Saving:
         # It was said of another text.
         self.connection.execute("delete from opinions where post = ?", (number,))
         self.connection.execute("update post_feeds set sort_at = ? where post = ?", (time, number))
-        marks = telling.read(draft.post).marks()
+        marks = telling.read(draft.post).marks
         rows = [(band, number) for band in (*meeting.bands(draft.simhash), *marks)]
         self.connection.executemany("insert or ignore into bands(band, post) values (?, ?)", rows)
 
