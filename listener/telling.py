@@ -11,7 +11,6 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, Literal, NamedTuple
-from urllib.parse import urlsplit
 
 from listener.types import Post
 
@@ -52,6 +51,8 @@ ORDERED_COPY: Final = 0.75
 ALIKE_IN_FORM: Final = 0.6
 """Posts with so many words at the same place are compared as forms: what was filled in must be the same."""
 
+SMALL_WORDS: Final = 2
+"""So many words that only one language has tell which it is."""
 SUFFIX: Final = 2
 """Letters after a number that do not make it a name."""
 
@@ -60,6 +61,7 @@ SLOT_WORDS: Final = 6
 
 _TOKEN: Final = re.compile(
     r"[vV]?\d+(?:[.,:]\d+)+|[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+(?:['’][^\W\d_]+)?"
+    r"|[.!?…](?=\s)"
 )
 _QUOTED: Final = re.compile(r"^\s*>.*$|[“„«\"][^“”„«»\"]{30,}[”“»\"]", re.MULTILINE)
 _MARKS_OF_QUOTES: Final = frozenset('>“„«"')
@@ -186,7 +188,7 @@ def read(post: Post) -> Telling:
     words = tuple([sense.word for sense in senses])
     return Telling(
         words, frozenset([sense.word for sense in senses if sense.fills or sense.term in names]), terms, names,
-        frozenset([sense.term for sense in senses if sense.is_number and sense.term]), _language(post.lang, words),
+        frozenset([sense.term for sense in senses if sense.is_number and sense.term]), _language(post.lang, senses),
         post.kind == "reply" or post.in_reply_to is not None, _hosts(post),
         tuple([mark for _, mark in ranked]) if len(terms) >= SHARED_TERMS - 1 else (),
     )  # fmt: skip
@@ -248,6 +250,7 @@ class _Sense(NamedTuple):
     is_number: bool
     capital: bool
     fills: bool
+    lang: str | None = None
 
 
 @lru_cache(maxsize=32_768)
@@ -258,7 +261,8 @@ def _sense(token: str) -> _Sense:
         return _Sense(number, number, mark(number), 1.5, is_number=True, capital=False, fills=True)
     capital = token[0].isupper()
     if word in MEANINGLESS or (len(word) < 3 and not token.isupper()):
-        return _Sense(word, None, 0, 0.0, is_number=False, capital=capital, fills=False)
+        lang = None if word in _SHARED_SPEECH else _SPEECH.get(word)
+        return _Sense(word, None, 0, 0.0, is_number=False, capital=capital, fills=False, lang=lang)
     term, is_date = stem(word), word in _DATES
     weight = min(0.6 + 0.1 * len(term), 1.4)
     return _Sense(word, term, mark(term), weight, is_number=False, capital=capital and not is_date, fills=is_date)
@@ -283,10 +287,11 @@ def _tokens(title: str, text: str) -> tuple[list[str], frozenset[int]]:
     starts = set()
     for part in (title, own_words(text)):
         starts.add(len(found))
-        for piece in _pieces(part):
-            found += _TOKEN.findall(piece)
-            if piece[-1] in _SENTENCE_END:
+        for token in _TOKEN.findall(_unaddressed(part)):
+            if token in _SENTENCE_END:
                 starts.add(len(found))
+            else:
+                found.append(token)
     return found[:READ], frozenset(starts)
 
 
@@ -298,11 +303,14 @@ def own_words(text: str) -> str:
     return own if len(own.split()) > OWN_WORDS else text
 
 
-def _pieces(part: str) -> list[str]:
-    pieces = [piece for piece in part.split(maxsplit=READ)[:READ] if piece[0] != "@" and "://" not in piece]
+def _unaddressed(part: str) -> str:
+    """Leave out web addresses, @names, and #tags at the end."""
+    if "@" not in part and "#" not in part and "://" not in part:
+        return part
+    pieces = [piece for piece in part.split() if piece[0] != "@" and "://" not in piece]
     while pieces and pieces[-1][0] == "#":
         pieces.pop()
-    return pieces
+    return " ".join(pieces)
 
 
 def _number(word: str) -> str | None:
@@ -320,28 +328,23 @@ def _number(word: str) -> str | None:
     return word.replace(",", ".")
 
 
-def _language(told: str | None, words: Sequence[str]) -> str | None:
+def _language(told: str | None, senses: Sequence[_Sense]) -> str | None:
     """Guess by the small words, which are right more often than what a platform tells; else believe the platform."""
     counts: dict[str, int] = {}
-    for word in words:
-        lang = _SPEECH.get(word)
-        if lang is not None and word not in _SHARED_SPEECH:
-            counts[lang] = counts.get(lang, 0) + 1
+    for sense in senses:
+        if sense.lang is not None:
+            counts[sense.lang] = counts.get(sense.lang, 0) + 1
     best = max(counts, key=counts.__getitem__, default=None)
-    if best is not None and counts[best] >= 2:
+    if best is not None and counts[best] >= SMALL_WORDS:
         return best
     return told.partition("-")[0] if told else best
 
 
 def _hosts(post: Post) -> frozenset[str]:
-    is_article = post.title and post.url and (post.text or not post.links)
-    found = set()
-    for page in (*post.links[:3], *((post.url,) if is_article and post.url else ())):
-        try:
-            found.add((urlsplit(page).hostname or "").removeprefix("www."))
-        except ValueError:
-            continue
-    return frozenset(found - {""})
+    pages = post.links[:3]
+    if post.title and post.url and (post.text or not pages):
+        pages = (*pages, post.url)
+    return frozenset([page.split("/", 3)[2].removeprefix("www.") for page in pages if page.count("/") > 1])
 
 
 def _covered(one: Telling, other: Telling, shared: Set[str]) -> float:
