@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 import pytest
 
 from connectors.reddit import MEMBER_SLOT_S, STRANGER_SLOT_S, Reddit, Settings
+from connectors.reddit.login import Keys
 from connectors.reddit.queries import Query
 from listener.addresses import NetworkRules
 from listener.connector import poll, read, recheck, request
@@ -322,6 +323,23 @@ def test_a_token_about_to_run_out_is_made_anew_and_one_taken_back_too():
         server.answer = answers
         walked(connector)
     assert connector.sessions.logins == 3
+
+
+def test_a_login_that_another_program_made_in_the_meantime_is_used():
+    class Raced(Kept):
+        @contextmanager
+        def lock(self) -> Iterator[None]:
+            until = NOW + timedelta(hours=5)
+            self.put("access", "their-token")
+            self.put("until", f"{Keys('an-id', 'open-sesame').name} {until.timestamp()}")
+            yield
+
+    answers = Site(range(3))
+    with site(answers, **KEYS) as (_, connector):
+        connector.sessions = Raced()
+        walked(connector)
+    assert [seen.headers["authorization"] for seen in answers.asked] == ["bearer their-token"]
+    assert connector.sessions.logins == 0
 
 
 def test_a_refused_login_stops_and_says_what_to_check():

@@ -29,6 +29,8 @@ SEARCH_OVERLAP_S: Final = 3_600
 SECONDARY_S: Final = 60.0
 """Source: "wait at least one minute", docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api."""
 TOKEN: Final = "connectors.github.token"  # noqa: S105 the name of a setting
+RESOURCES: Final[Mapping[str, str]] = {"search": "search", "discussions": "graphql", "discussed": "graphql"}
+"""Which quota a query counts against."""
 QUOTAS: Final[Mapping[str, str]] = {
     "core": "requests an hour",
     "search": "searches a minute",
@@ -132,7 +134,7 @@ class GitHub(HttpConnector):
             page = _listed(body, answer, query, cursor, visibility)
         return replace(
             page,
-            quotas=_quotas(answer.headers),
+            quotas=_quotas(answer.headers, RESOURCES.get(query.kind, "core")),
             title=feed.title or query.title,
             home_url=feed.home_url or query.home_url,
         )
@@ -269,11 +271,11 @@ def _message(answer: Answer) -> str:
     return str(body.get("message", "")).lower() if isinstance(body, Mapping) else ""
 
 
-def _quotas(headers: Mapping[str, str]) -> tuple[Quota, ...]:
+def _quotas(headers: Mapping[str, str], asked: str) -> tuple[Quota, ...]:
     left, most, reset = (_seconds(headers.get(f"x-ratelimit-{name}")) for name in ("remaining", "limit", "reset"))
     if left is None:
         return ()
-    resource = headers.get("x-ratelimit-resource", "core")
+    resource = headers.get("x-ratelimit-resource", asked)
     resets_at = datetime.fromtimestamp(reset, UTC) if reset is not None else None
     return (Quota(QUOTAS.get(resource, resource[:40]), int(left), int(most) if most is not None else None, resets_at),)
 
