@@ -189,7 +189,7 @@ def test_my_feeds_need_a_token():
 
 
 def test_the_first_poll_looks_back_two_days_and_a_second_brings_nothing_and_costs_nothing():
-    answers = Site([issue(n, n * 60) for n in range(1, 100)])
+    answers = Site([issue(n, n * 60 - 30) for n in range(1, 100)])
     with site(answers) as (_, connector):
         first = walked(connector)
         assert ids(first) == [f"{REPO}#{n}" for n in range(48, 0, -1)]

@@ -83,8 +83,7 @@ class YouTube(HttpConnector):
         limit="10,000 units a day and project, a read costs one (developers.google.com/youtube/v3, read 2026-11-23)",
         examples=(
             "comments on https://www.youtube.com/@handle",
-            "https://www.youtube.com/watch?v=…",
-            "https://www.youtube.com/channel/UC…",
+            "https://www.youtube.com/watch?v=jNQXAC9IVRw",
             "youtube:comments:@handle",
         ),
     )
