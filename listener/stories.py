@@ -10,7 +10,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
-from listener import telling
+from listener import speech, telling
 
 DISTANCE: Final = 3
 """Prints that differ in at most so many bits are of the same text."""
@@ -36,7 +36,7 @@ def simhash(text: str) -> int | None:
     passages that it quotes (`telling.own_words`).
     """
     words = _words(text)
-    if len(words) < WORDS or len(set(words) - telling.MEANINGLESS) < MEANT:
+    if len(words) < WORDS or len(set(words) - speech.MEANINGLESS) < MEANT:
         return None
     import numpy as np  # 0.15 s that opening a store need not pay
 

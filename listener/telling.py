@@ -12,6 +12,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, Literal, NamedTuple
 
+from listener.speech import DAYS_AND_MONTHS, MEANINGLESS, NUMBERS, SPOKEN_IN, SPOKEN_IN_SEVERAL
 from listener.types import Post
 
 Likeness = Literal["same words", "same names and words"]
@@ -68,86 +69,6 @@ _MARKS_OF_QUOTES: Final = frozenset('>“„«"')
 _THOUSANDS: Final = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
 _ENDINGS: Final = ("ings", "ing", "ies", "ied", "ed", "es", "er", "en", "'s", "’s", "s", "e", "n", "y")
 _SENTENCE_END: Final = ".!?…"
-
-_COMMON: Final = {
-    "en": (
-        "a about after again against all also am an and any are as at back be because been before being but by"
-        " can come"
-        " could did do does don't down during each even ever every few for from get go got had has have he her"
-        " here hers"
-        " him his how i i'm i've if in into is isn't it it's its just let like made make many may me more most"
-        " much must"
-        " my near never no not of off on one only onto or other our out over own per really said same say says"
-        " see she"
-        " should since so some still such take than that that's the their them then there these they this"
-        " those through"
-        " to too two under until up upon us very via was we we're well went were what when where which while"
-        " who whole"
-        " why will with within without would yes yet you you're your"
-    ),
-    "de": (
-        "aber alle als am an auch auf aus bei bin bis da dann das dass dem den der des die doch du durch ein"
-        " eine einem"
-        " einen einer eines er es für gegen hat haben ich ihr im in ist ja jetzt kann kein keine man mehr mit"
-        " muss nach"
-        " nicht noch nun nur ob oder ohne sein seine sich sie sind so soll über um und uns unter vom von vor war was"
-        " wegen weil wenn wer werden wie wieder wir wird wurde wurden zu zum zur zwischen"
-    ),
-    "fr": (
-        "à au aux avec c'est ce ces cette comme dans de depuis des du elle en est et il ils je la le les leur"
-        " leurs mais"
-        " ne nous on ont ou où par pas plus pour qu que qui sa se ses son sont sous sur un une vous"
-    ),
-    "es": (
-        "a al con como de del desde donde el ella en entre es esta este están fue ha han hasta la las lo los"
-        " más me mi"
-        " muy ni no nos o para pero por porque que se según ser si sin sobre son su sus tras un una y ya"
-    ),
-    "pt": (
-        "à ao aos as com como da das de depois do dos e é ela ele em entre esta este eu foi há já mais mas na"
-        " nas não no"
-        " nos o os ou para pela pelo por que se sem ser são seu sua também um uma você"
-    ),
-    "nl": (
-        "aan als bij dan dat de deze die dit door een en er het hij ik in is je kan maar meer met naar niet"
-        " nog nu of om"
-        " onder ook op over te tot uit van voor was wat we wel werd wordt ze zich zijn zo"
-    ),
-    "it": (
-        "a ai al alla anche che chi ci come con da dal dalla degli dei del della delle di dopo e è gli ha"
-        " hanno i il in"
-        " la le lo ma nel nella non o per più se si sono su sul sulla tra un una"
-    ),
-}  # fmt: skip
-_EMPTY: Final = (
-    "afternoon announced announces around best better big birthday bonjour breaking buenas buenos congrats"
-    " congratulations day days dia días dias enjoy evening everybody everyone feel folks friend friends good"
-    " great guten"
-    " guys happy hello hey hi hope know last latest lol look love lovely luck maybe merry morgen morning need"
-    " new news"
-    " next nice night nothing now ok okay people please post rt something sure thank thanks thing things think thread"
-    " time today tomorrow tonight update want week weekend welcome wish wishing wonderful work world year years"
-    " yesterday heute neue neuer neues neu tag mehr hoy nuevo nueva aujourd'hui nouveau hoje novo nieuw"
-    " vandaag"
-)
-_SPEECH: Final = {word: lang for lang, words in reversed(_COMMON.items()) for word in words.split()}
-_SHARED_SPEECH: Final = frozenset(
-    word for word in _SPEECH if sum(word in words.split() for words in _COMMON.values()) > 1
-)
-MEANINGLESS: Final = frozenset(_EMPTY.split()).union(_SPEECH)
-"""Words that say nothing about what a text is about."""
-_NUMBER_WORDS: Final = {
-    "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
-    "ten": "10", "eleven": "11", "twelve": "12", "zwei": "2", "drei": "3", "vier": "4", "fünf": "5", "sechs": "6",
-    "sieben": "7", "acht": "8", "zehn": "10", "zwölf": "12",
-}  # fmt: skip
-_DAYS: Final = (
-    "monday tuesday wednesday thursday friday saturday sunday january february march april june july august september"
-    " october november december montag dienstag mittwoch donnerstag freitag samstag sonntag januar februar märz juni"
-    " juli oktober dezember lundi mardi mercredi jeudi vendredi samedi dimanche lunes martes miércoles jueves viernes"
-    " sábado domingo"
-)
-_DATES: Final = frozenset(_DAYS.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,9 +182,9 @@ def _sense(token: str) -> _Sense:
         return _Sense(number, number, mark(number), 1.5, is_number=True, capital=False, fills=True)
     capital = token[0].isupper()
     if word in MEANINGLESS or (len(word) < 3 and not token.isupper()):
-        lang = None if word in _SHARED_SPEECH else _SPEECH.get(word)
+        lang = None if word in SPOKEN_IN_SEVERAL else SPOKEN_IN.get(word)
         return _Sense(word, None, 0, 0.0, is_number=False, capital=capital, fills=False, lang=lang)
-    term, is_date = stem(word), word in _DATES
+    term, is_date = stem(word), word in DAYS_AND_MONTHS
     weight = min(0.6 + 0.1 * len(term), 1.4)
     return _Sense(word, term, mark(term), weight, is_number=False, capital=capital and not is_date, fills=is_date)
 
@@ -314,8 +235,8 @@ def _unaddressed(part: str) -> str:
 
 
 def _number(word: str) -> str | None:
-    if word in _NUMBER_WORDS:
-        return _NUMBER_WORDS[word]
+    if word in NUMBERS:
+        return NUMBERS[word]
     if word[0] == "v" and word[1:2].isdigit():
         word = word[1:]
     if not word[0].isdigit():
@@ -383,7 +304,7 @@ def _same_order(one: Telling, other: Telling) -> bool:
 
 
 def _different_facts(one: Telling, other: Telling) -> bool:
-    days = [_DATES.intersection(telling.words) for telling in (one, other)]
+    days = [DAYS_AND_MONTHS.intersection(telling.words) for telling in (one, other)]
     facts = [(one.numbers, other.numbers), (days[0], days[1])]
     if len(one.names) > 1 and len(other.names) > 1:
         facts.append((one.names, other.names))

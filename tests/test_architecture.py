@@ -17,6 +17,7 @@ FLOORS = {
         "schedule",
         "stories",
         "telling",
+        "speech",
         "briefing",
         "urls",
         "html",

@@ -72,6 +72,17 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A post of a story."""
+
+    post: int
+    why: str | None = None
+    """"same link", "quotes it", "same words" …; None: the story began with it."""
+    via: int | None = None
+    """The post that it met there."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rescored:
     """A post's scores made anew."""
 
@@ -272,6 +283,12 @@ class Store(Protocol):
 
     def candidates(self, since: datetime, until: datetime) -> list[Candidate]:
         """List what arrived (first_seen_at) in [since, until), without archives and deleted posts; O(arrivals)."""
+
+    def story_members(self, stories: Collection[int]) -> dict[int, tuple[int, tuple[Member, ...]]]:
+        """Tell what became of stories: each asked number to the story's number today and its posts, oldest first.
+
+        A story that was joined to an older one is found by its old number too; unknown ones are left out.
+        """
 
     def raw(self, post_id: int) -> bytes | None:
         """Give the answer's body that brought this post; None: past its retention."""

@@ -3,7 +3,7 @@
 import logging
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,21 @@ from sqlite3 import Connection, sqlite_version, sqlite_version_info
 from typing import Final, Self
 
 from listener.errors import StoreError
-from listener.store import Candidate, GapRow, Key, PostQuery, RejectRow, Stats, care, feeds, listing, retention, schema
+from listener.store import (
+    Candidate,
+    GapRow,
+    Key,
+    Member,
+    PostQuery,
+    RejectRow,
+    Stats,
+    care,
+    feeds,
+    listing,
+    retention,
+    schema,
+    story,
+)
 from listener.store import search as searching
 from listener.store.connections import HINT, Connections, connect, exclusive, sound, translated
 from listener.store.judgements import Judgements
@@ -183,6 +197,11 @@ class SqliteStore(Judgements):
         """List what arrived in [since, until), without archives and deleted posts."""
         with self._connections.reading() as connection:
             return listing.candidates(connection, since, until)
+
+    def story_members(self, stories: Collection[int]) -> dict[int, tuple[int, tuple[Member, ...]]]:
+        """Tell what became of stories, and why each post is in its story; see the protocol."""
+        with self._connections.reading() as connection:
+            return story.members(connection, stories)
 
     def raw(self, post_id: int) -> bytes | None:
         """Give the answer's body that brought this post; None: past its retention."""

@@ -5,13 +5,14 @@ move to the older, and its number goes on leading there (`moved`). Why a post is
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from operator import attrgetter
 from sqlite3 import Connection
 from typing import Final, NamedTuple
 
 from listener import stories as prints
 from listener import telling
-from listener.store import Key
+from listener.store import Key, Member
 from listener.store.meeting import BUCKET, COMPARED, MARKS_SHARED, Fresh, Meeting, Met, pointer, points_at
 from listener.store.rows import DAY_MS
 
@@ -31,6 +32,13 @@ BY_LINK: Final = (
     " where link_key = ? and sort_at between ? and ? order by sort_at desc limit 1"
 )
 MEMBERS: Final = "select post from joined where story = ? limit ?"
+MOVED: Final = "select old, story from moved where old in (select value from json_each(?))"
+TOLD: Final = (
+    "select j.story, j.post, j.why, j.via from json_each(?) g cross join joined j on j.story = g.value"
+    " cross join posts p on p.id = j.post where p.deleted_at is null"
+    " union all select p.id, p.id, null, null from posts p where p.id in (select value from json_each(?))"
+    " and p.story = p.id and p.deleted_at is null"
+)
 
 
 class Join(NamedTuple):
@@ -39,6 +47,18 @@ class Join(NamedTuple):
     why: int
     via: int
     story: int
+
+
+def members(connection: Connection, asked: Collection[int]) -> dict[int, tuple[int, tuple[Member, ...]]]:
+    """Tell what became of stories: asked number to today's number and its posts, oldest first."""
+    now = {number: number for number in asked}
+    now |= dict(connection.execute(MOVED, (json.dumps(list(now)),)).fetchall())
+    given = json.dumps(sorted(set(now.values())))
+    found: dict[int, list[Member]] = {}
+    for story, post, why, via in connection.execute(TOLD, (given, given)):
+        found.setdefault(story, []).append(Member(post, None if why is None else REASONS[why], via))
+    told = {story: tuple(sorted(posts, key=attrgetter("post"))) for story, posts in found.items()}
+    return {number: (story, told[story]) for number, story in now.items() if story in told}
 
 
 def stories(connection: Connection, fresh: Sequence[Fresh], known: Mapping[Key, tuple[int, int]]) -> list[int]:
