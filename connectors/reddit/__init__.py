@@ -3,8 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
@@ -12,15 +11,15 @@ from urllib.parse import urlencode, urlsplit
 
 from pydantic import Field, SecretStr
 
-from connectors.reddit import entries, login, things
+from connectors.reddit import entries, login, refusals, things
 from connectors.reddit.login import Keys
 from connectors.reddit.queries import SITE, Query, account, pasted
 from connectors.reddit.things import PLATFORM
-from listener import connector, limits, waits, walk
+from listener import connector, limits, walk
 from listener.connector import HttpConnector, Traits, gather, json_body, refuse_web_page
-from listener.errors import ConnectorError, FeedGone, NotAuthorised, RateLimited
+from listener.errors import ConnectorError, NotAuthorised, RateLimited
 from listener.sandbox import Sandbox
-from listener.types import Answer, Feed, Gap, Page, Quota, Request
+from listener.types import Answer, Feed, Gap, Page, Request
 from listener.walk import Item, Walk
 
 API: Final = "https://oauth.reddit.com"
@@ -128,13 +127,13 @@ class Reddit(HttpConnector):
         refuse_web_page(answer)
         if urlsplit(answer.url).path.endswith(".rss"):
             if answer.status in (403, 429):
-                wait_s = _reset_s(answer) or (BLOCKED_S if answer.status == 403 else None)
+                wait_s = refusals.reset_s(answer) or (BLOCKED_S if answer.status == 403 else None)
                 raise RateLimited(f"HTTP {answer.status}: Reddit says that we come too often", wait_s)
         elif answer.status == 401 and self.sessions is not None and self.sessions.get("until"):
             login.forget(self.sessions)
             raise ConnectorError("HTTP 401: the login has run out; the next poll logs in anew")
         elif answer.status in (403, 404):
-            _refuse_reason(answer)
+            refusals.refuse_reason(answer)
         connector.refuse(answer)
 
     def parse(self, answer: Answer, feed: Feed, cursor: str | None) -> Page:
@@ -172,7 +171,7 @@ class Reddit(HttpConnector):
         self.refuse(answer)
         found, _ = things.listed(json_body(answer))
         posts, rejects = gather(found, things.post)
-        return Page(posts, deleted=_gone(found), quotas=_quotas(answer.headers), rejects=rejects)
+        return Page(posts, deleted=_gone(found), quotas=refusals.quotas(answer.headers), rejects=rejects)
 
     # how it is read
 
@@ -202,7 +201,7 @@ class Reddit(HttpConnector):
         taken = walk.step(
             Walk.read(cursor), items, after, since_s=self.settings.since_hours * 3_600, deep=query.kind == "thread"
         )
-        page = Page(posts, deleted=_gone(found), quotas=_quotas(answer.headers), rejects=rejects)
+        page = Page(posts, deleted=_gone(found), quotas=refusals.quotas(answer.headers), rejects=rejects)
         return walk.paged(page, taken)
 
     # how it is asked
@@ -280,37 +279,6 @@ def _gone(found: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[str, ...]:
     """List what was taken away (Any: raw JSON)."""
     items = [_item_of(thing) for thing in found if things.is_gone(thing)]
     return tuple(dict.fromkeys(item.native_id for item in items if item is not None))
-
-
-def _refuse_reason(answer: Answer) -> None:
-    body = json_body(answer) if answer.body[:1] == b"{" else None
-    reason = body.get("reason") if isinstance(body, dict) else None
-    if reason == "banned":
-        raise FeedGone("Reddit has closed this subreddit; remove this feed")
-    if reason in ("private", "quarantined", "gold_only"):
-        raise ConnectorError(f"HTTP {answer.status}: the subreddit is {reason}; your account may not read it")
-
-
-def _quotas(headers: Mapping[str, str]) -> tuple[Quota, ...]:
-    left, reset = headers.get("x-ratelimit-remaining", ""), headers.get("x-ratelimit-reset", "")
-    if not re.fullmatch(r"\d{1,9}(\.\d{1,3})?", left):
-        return ()
-    try:
-        seconds = float(reset) if re.fullmatch(r"\d{1,6}(\.\d{1,3})?", reset) else None
-        now = parsedate_to_datetime(headers.get("date", "")).astimezone(UTC)
-        resets_at = now + timedelta(seconds=seconds) if seconds is not None else None
-    except (ValueError, TypeError, OverflowError):
-        resets_at = None
-    return (Quota("requests in 10 minutes", int(float(left)), None, resets_at),)
-
-
-def _reset_s(answer: Answer) -> float | None:
-    """Give the wait that a refusal asks for; Reddit states seconds, whatever is left."""
-    asked = waits.retry_after_s(answer.headers, datetime.now(UTC))
-    left = answer.headers.get("x-ratelimit-reset", "")
-    if asked is None and re.fullmatch(r"\d{1,9}(\.\d{1,3})?", left):
-        return waits.bounded(float(left))
-    return asked
 
 
 def _hash(body: bytes) -> str:
