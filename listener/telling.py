@@ -11,6 +11,7 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, Literal, NamedTuple
+from urllib.parse import unquote
 
 from listener.speech import DAYS_AND_MONTHS, MEANINGLESS, NUMBERS, SPOKEN_IN, SPOKEN_IN_SEVERAL
 from listener.types import Post
@@ -265,7 +266,16 @@ def _hosts(post: Post) -> frozenset[str]:
     pages = post.links[:3]
     if post.title and post.url and (post.text or not pages):
         pages = (*pages, post.url)
+    pages = tuple([_inside(page) for page in pages])
     return frozenset([page.split("/", 3)[2].removeprefix("www.") for page in pages if page.count("/") > 1])
+
+
+def _inside(page: str) -> str:
+    """Give the address that another one holds, as those of alerts and networks do; else the address itself."""
+    if "http" not in page[8:]:
+        return page
+    found = unquote(page)
+    return found[found.rfind("http") :] if "://" in found[found.rfind("http") :] else page
 
 
 def _covered(one: Telling, other: Telling, shared: Set[str]) -> float:
@@ -299,7 +309,7 @@ def _different_form(one: Telling, other: Telling) -> bool:
 def _same_order(one: Telling, other: Telling) -> bool:
     """Say whether most words of the shorter stand in the longer, in the same order, and are enough for a copy."""
     short = min(len(one.words), len(other.words))
-    blocks = SequenceMatcher(None, one.words, other.words, autojunk=False).get_matching_blocks()
+    blocks = SequenceMatcher(None, *sorted((one.words, other.words)), autojunk=False).get_matching_blocks()
     return short >= COPIED_WORDS and sum(block.size for block in blocks) >= ORDERED_COPY * short
 
 
