@@ -218,9 +218,9 @@ def test_an_alert_by_mail_is_a_post_for_each_result_with_its_real_address():
         "Second\nBlog\nMore.\n<https://www.google.com/url?q=https://blog.example.org/b%3Fc%3D1&usg=x>\n\n"
         "- - - - - - - -\nUnsubscribe from this Google Alert:\n<https://www.google.com/alerts/remove?s=secret>\n"
     )
-    posts, _ = read_all(
-        [Found(mail(1, body, From="Google Alerts <googlealerts-noreply@google.com>"))], Source("mail", "private")
-    )
+    raw = mail(1, body, From="Google Alerts <googlealerts-noreply@google.com>", In_Reply_To="<m0@example.org>")
+    posts, _ = read_all([Found(raw)], Source("mail", "private"))
+    assert {(post.kind, post.in_reply_to) for post in posts} == {("post", None)}
     assert [(post.native_id, post.title, post.text, post.url) for post in posts] == [
         ("m1@example.org#1", "A small tool for bakers", "It makes invoices from flour and water.", "https://times.example.org/tool"),
         ("m1@example.org#2", "Second", "More.", "https://blog.example.org/b?c=1"),

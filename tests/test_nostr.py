@@ -144,6 +144,7 @@ A, B, C = "a" * 64, "b" * 64, "c" * 64
         ([["e", A], ["e", C], ["e", B]], "reply", B, A, None),
         ([["e", C, "", "mention"]], "post", None, "own", None),
         ([["q", C]], "quote", None, "own", C),
+        ([["q", f"30023:{A}:soil"]], "quote", None, "own", f"30023:{A}:soil"),
         ([["q", C], ["e", A, "", "root"]], "reply", A, A, None),
         ([["e", "nonsense"], ["e"], []], "post", None, "own", None),
     ],

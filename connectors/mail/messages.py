@@ -77,6 +77,9 @@ def read(found: Found, source: Source) -> Iterator[Post]:
         yield replace(
             post,
             native_id=native_id if len(about) == 1 else f"{native_id}#{number + 1}",
+            kind="post",  # services write each notice as a reply to the one before
+            in_reply_to=None,
+            thread=None,
             url=notice.url,
             title=notice.title or post.title,
             text=notices.without_tokens(words) if notice.text is None else notice.text,

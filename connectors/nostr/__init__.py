@@ -57,7 +57,7 @@ class Nostr(Connector):
     traits = Traits(
         reads="Nostr: people, whom they follow, mentions and tags, from the relays you name; each signature is checked",
         interval_s=900.0,
-        limit="each relay has its own, mostly 500 events an answer; three relays are asked (NIP-01, read 2026-11-23)",
+        limit="each relay has its own; we ask for 300 events at a time, in two questions a page at most",
         examples=("npub1…", "https://njump.me/npub1…", "nostr:#gardening", "nostr:home:npub1…"),
     )
 

@@ -58,7 +58,7 @@ def post(event: Event, profiles: Mapping[str, Profile]) -> Post:
     if event.kind in REPOSTS:
         return _repost(event, profiles)
     root, parent = _thread(event)
-    quoted = next((value for value in event.values("q") if codes.HEX.fullmatch(value)), None)
+    quoted = next((value for value in event.values("q") if _names_a_post(value)), None)
     kind: Kind = "reply" if parent else "quote" if quoted else "post"
     created_at = _when(event.created_at)
     first_at = _published(event) or created_at
@@ -125,6 +125,10 @@ def _thread(event: Event) -> tuple[str | None, str | None]:
         return marked.get("root", marked.get("reply")), marked.get("reply", marked.get("root"))
     plain = [tag[1] for tag in named if len(tag) < 4 or not tag[3]]
     return (plain[0], plain[-1]) if plain else (None, None)
+
+
+def _names_a_post(value: str) -> bool:
+    return codes.HEX.fullmatch(value) is not None or value.startswith(f"{ARTICLE}:")
 
 
 def _page(event: Event) -> str:
