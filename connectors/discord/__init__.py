@@ -128,7 +128,7 @@ class Discord(Connector):
         if found is None:
             return None
         place = Place(found[1], found[2])
-        return Feed(0, self.name, f"{found[1]}/{found[2]}", self.name, title=place.title, home_url=place.url)
+        return Feed(0, self.name, f"{found[1]}/{found[2]}", self.name, home_url=place.url)
 
     def missing(self) -> str | None:
         """Say that the token is missing."""

@@ -153,11 +153,13 @@ def post(message: Json, place: Place) -> Post | None:
 def original(message: Json) -> Post:
     """Read what a forward brings; who wrote it is not told."""
     reference, whole = message["message_reference"], message["message_snapshots"][0]["message"]
-    server, channel, number = reference.get("guild_id"), reference["channel_id"], reference["message_id"]
+    server, channel, number = reference.get("guild_id") or "@me", reference["channel_id"], reference["message_id"]
+    if not (str(channel).isdecimal() and str(number).isdecimal()):
+        raise ValueError("ids are numbers in texts")
     return Post(
         PLATFORM,
         f"{channel}/{number}",
-        url=urls.safe(f"https://discord.com/channels/{server or '@me'}/{channel}/{number}"),
+        url=urls.safe(f"https://discord.com/channels/{server}/{channel}/{number}"),
         text=_text(whole),
         published_at=_when(whole.get("timestamp")),
         edited_at=_when(whole.get("edited_timestamp")),

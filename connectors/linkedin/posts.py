@@ -14,6 +14,7 @@ _MARK: Final = re.compile(
     r"@\[((?:\\.|[^\]\\]){1,300})\]\s?\((urn:li:\w+:[\w-]+)\)|\{hashtag\|\\?[#＃]\|((?:\\.|[^}\\]){1,300})\}|\\(.)|#(\w{1,100})",
     re.DOTALL,
 )
+_URN: Final = re.compile(r"urn:li:\w+:[\w-]+", re.ASCII)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _VISIBILITY: Final[Mapping[str, Visibility]] = {"PUBLIC": "public", "CONNECTIONS": "followers", "LOGGED_IN": "unlisted"}
 
@@ -54,7 +55,7 @@ def little(text: str) -> Written:
 def post(item: Json) -> Post | None:
     """Read a post; None: a draft, or one that is not out yet."""
     name = urn(item)
-    if not name:
+    if not name or not _URN.fullmatch(name):
         raise ValueError("a post has a URN")
     if item.get("lifecycleState") not in (None, "PUBLISHED"):
         return None
@@ -69,7 +70,7 @@ def post(item: Json) -> Post | None:
     return Post(
         PLATFORM,
         name,
-        url=permalink(name),
+        url=urls.safe(permalink(name)),
         account=account(item.get("author")),
         kind=kind,
         title=None if kind == "repost" else title,
@@ -87,7 +88,9 @@ def post(item: Json) -> Post | None:
 def comment(item: Json, asked: str) -> Post | None:
     """Read a comment of the post or comment `asked`."""
     name = item.get("commentUrn") or item.get("$URN")
-    number, root = item.get("id"), str(item.get("object") or asked)
+    number, root = item.get("id"), item.get("object") or asked
+    if not isinstance(root, str) or not root.startswith("urn:li:"):
+        raise ValueError("what is commented on has a URN")
     name = str(name or f"urn:li:comment:({root},{number})")
     if not (number or item.get("commentUrn")):
         raise ValueError("a comment has an id")
@@ -99,7 +102,7 @@ def comment(item: Json, asked: str) -> Post | None:
     return Post(
         PLATFORM,
         name,
-        url=urls.safe(f"{permalink(root)}?commentUrn={quote(name, safe='')}"),
+        url=urls.safe(f"{permalink(root)}?commentUrn={quote(name, safe='')}") or urls.safe(permalink(asked)),
         account=account(item.get("actor")),
         kind="reply",
         text=str(message.get("text") or ""),
@@ -143,8 +146,8 @@ def account(name: object) -> Account | None:
     if not isinstance(name, str) or not name.startswith("urn:li:"):
         return None
     kind, _, number = name.removeprefix("urn:li:").partition(":")
-    url = f"https://www.linkedin.com/company/{number}/" if kind == "organization" and number.isdecimal() else None
-    return Account(PLATFORM, name, url=url)
+    url = f"https://www.linkedin.com/company/{number}/" if kind == "organization" else None
+    return Account(PLATFORM, name, url=urls.safe(url))
 
 
 def _content(content: object) -> tuple[str | None, tuple[str, ...], str | None]:

@@ -138,7 +138,7 @@ class Slack(Connector):
         if _ID.fullmatch(number) is None or not (match or text.startswith("slack:")):
             return None
         home = f"https://{text.split('/')[2]}/archives/{number}" if match and "://" in text else None
-        return Feed(0, self.name, number, self.name, title=f"Slack channel {number}", home_url=home)
+        return Feed(0, self.name, number, self.name, home_url=home)
 
     def missing(self) -> str | None:
         """Say that the token is missing."""
