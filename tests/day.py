@@ -2,8 +2,9 @@
 
 `tests/data/day`: `first.jsonl` and `second.jsonl` are posts, one a line, their times in hours before 07:30 of their
 morning; `people.json` who has which accounts and is in which circles; `key.json` the stories that are expected (posts
-to the reason why they are there; none for the one that began it), who speaks with the same voice on several platforms and
-whose like words are other voices (nobody tied those accounts), what must stay apart, topics by circle, opposing voices, leads and questions.
+to the reason why they are there; none for the one that began it), who speaks with the same voice on several platforms
+and whose like words are other voices (nobody tied those accounts), what must stay apart, topics by circle, opposing
+voices, leads and questions.
 """
 
 import json
