@@ -130,8 +130,9 @@ def likeness(one: Telling, other: Telling, apart_ms: int, *, same_voice: bool) -
     `apart_ms`: between their times. `same_voice`: one account said both.
     """
     shared = one.terms.keys() & other.terms.keys()
-    sure = shared & ((one.names & other.names) | one.numbers)
-    if len(shared) < SHARED_TERMS - (len(sure) > 1) or _different_language(one, other):
+    # A name that begins a sentence looks like any word there: one of the two must have it inside.
+    named = shared & (one.names | other.names | one.numbers)
+    if len(shared) < SHARED_TERMS - (len(named) > 1) or _different_language(one, other):
         return None
     if not copies(one, other, apart_ms, same_voice=same_voice):
         return None
@@ -143,8 +144,7 @@ def likeness(one: Telling, other: Telling, apart_ms: int, *, same_voice: bool) -
         return None
     if covered < COVERED + hours * COVERED_AN_HOUR:
         return None
-    told = sure or shared & (one.names | other.names)
-    return "same names and words" if told and not _different_facts(one, other) else None
+    return "same names and words" if named and not _different_facts(one, other) else None
 
 
 def mark(term: str) -> int:
