@@ -438,3 +438,21 @@ def test_a_page_that_names_no_feed_is_searched_in_the_usual_places(reader):
 
 def test_the_connector_is_found_by_its_name():
     assert connector.load("rss") is Rss
+
+
+def test_two_feeds_of_one_site_are_one_voice_and_a_feed_elsewhere_is_another(reader):
+    def voices(url: str, body: bytes) -> set[str]:
+        feed = Feed(len(url), "rss", url, "rss")
+        return {post.account.native_id for post in read(reader, Answer(url, 200, {}, body), feed, None).posts}
+
+    def body(home: str, author: str = "") -> bytes:
+        by = f"<author>{author}</author>" if author else ""
+        item = f"<item><guid>1</guid><title>Bridge</title><link>{home}1</link>{by}</item>"
+        return f"<rss version='2.0'><channel><title>P</title><link>{home}</link>{item}</channel></rss>".encode()
+
+    home = "https://paper.example/"
+    assert voices(f"{home}all", body(home, "june")) == voices(f"{home}category/x", body(home, "june"))
+    assert voices(f"{home}all", body(home)) == voices(f"{home}category/x", body(home))
+    assert voices(f"{home}all", body(home, "june")) != voices("https://evil.example/", body(home, "june"))
+    many = "https://hosted.example/"
+    assert voices(f"{many}a.xml", body(f"{many}ann/")) != voices(f"{many}bb.xml", body(f"{many}bob/"))

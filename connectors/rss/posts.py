@@ -129,10 +129,21 @@ def _account(entry: Entry, context: Context) -> Account | None:
         handle = apply(preset.handle, fields, context.host)
         return Account(platform, native, handle, _shown(entry.author, handle), entry.author_url)
     if entry.author:
-        return Account(platform, f"{number}/{entry.author}", None, entry.author, entry.author_url)
+        return Account(platform, f"{_site(context)}/{entry.author}", None, entry.author, entry.author_url)
     if preset and (handle := apply(preset.handle, fields, context.host)):
         return Account(platform, f"{number}/{handle}", handle)
-    return None if preset else Account(platform, str(number), None, context.title, context.home)
+    is_whole_site = urlsplit(context.home or "/-").path in ("", "/")
+    voice = _site(context) if is_whole_site else str(number)
+    return None if preset else Account(platform, voice, None, context.title, context.home)
+
+
+def _site(context: Context) -> str:
+    """Name the site that a feed speaks for: two feeds of it (all, one category) are one voice, not two.
+
+    The host it came from is part of it, so that nobody speaks for a site elsewhere; so is its page's, for some hosts
+    serve the feeds of many.
+    """
+    return f"{context.host} {urlsplit(context.home or '').netloc}".strip()
 
 
 def _shown(author: str | None, handle: str | None) -> str | None:
