@@ -58,7 +58,12 @@ class Nostr(Connector):
         reads="Nostr: people, whom they follow, mentions and tags, from the relays you name; each signature is checked",
         interval_s=900.0,
         limit="each relay has its own; we ask for 300 events at a time, in two questions a page at most",
-        examples=("npub1…", "https://njump.me/npub1…", "nostr:#gardening", "nostr:home:npub1…"),
+        examples=(
+            "npub180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w6",
+            "https://njump.me/npub180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w6",
+            "nostr:#gardening",
+            "nostr:home:npub180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w6",
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: as the socket builds it
