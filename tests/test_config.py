@@ -466,7 +466,7 @@ def test_the_example_shows_every_setting_once_with_its_sentence() -> None:
 
 
 def test_the_example_shows_every_connector_with_its_settings(read: Read) -> None:
-    config = read(uncommented(), {name: "a-secret" for name in re.findall(r"env:(\w+)", example())})
+    config = read(uncommented(), dict.fromkeys(re.findall(r"env:(\w+)", example()), "a-secret"))
     known = connectors()
     check_connectors(config, list(known))
     assert config.connectors.keys() == known.keys()
