@@ -57,7 +57,12 @@ def allowed_silence(recent: Sequence[datetime]) -> timedelta | None:
 def of_feed(state: FeedState, now: datetime) -> Health:
     """Tell a feed that brings posts as it used to from one that fell silent, its last poll being a success."""
     allowed = allowed_silence(state.recent)
-    return "quiet" if allowed is not None and now - state.recent[0] > allowed else "fresh"
+    return "quiet" if allowed is not None and now - _heard_at(state) > allowed else "fresh"
+
+
+def _heard_at(state: FeedState) -> datetime:
+    """Give the moment from which silence counts: of what came before we listened, we only know the pace."""
+    return max(state.recent[0], state.added_at or state.recent[0])
 
 
 def outages(states: Sequence[FeedState], now: datetime) -> dict[str, Outage]:
@@ -96,7 +101,7 @@ def _of_platform(name: str, group: Sequence[FeedState], now: datetime) -> Outage
         return Outage(name, f"{name}: all {len(group)} feeds fail; the last answer: {group[0].error}")
     paced = [(state, allowed_silence(state.recent)) for state in group]
     known = [(state, allowed) for state, allowed in paced if allowed is not None]
-    silent = [state for state, allowed in known if now - state.recent[0] > allowed]
+    silent = [state for state, allowed in known if now - _heard_at(state) > allowed]
     if len(silent) < max(TOGETHER_FROM, len(known)):
         return None
     since = max(state.recent[0] for state in silent)

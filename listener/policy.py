@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from listener.errors import ConfigError
 from listener.types import Account, Post
 
 SHARED: Final = frozenset({None, "public", "unlisted"})
@@ -83,8 +84,11 @@ def policies(
 ) -> Policies:
     """Read the table's rows, each with the columns of `Policy`; the user has switched things on for some platforms."""
     rows = {platform: Policy(**row) for platform, row in table.items()}
+    for key, named in (("lead_profiles", lead_profiles), ("link_identities", link_identities)):
+        if unknown := sorted(set(named) - rows.keys()):
+            raise ConfigError(f"policy.{key}: no platform is called {', '.join(unknown)}; `listener policy` lists them")
     for platform in lead_profiles:
-        rows[platform] = replace(rows.get(platform, Policy()), lead_profiles=True)
+        rows[platform] = replace(rows[platform], lead_profiles=True)
     for platform in link_identities:
-        rows[platform] = replace(rows.get(platform, Policy()), link_identities=True)
+        rows[platform] = replace(rows[platform], link_identities=True)
     return Policies(rows)

@@ -1,5 +1,6 @@
 """Health is what arrives: a person's silence and a platform's failure are told apart, and told once."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -102,3 +103,9 @@ def test_a_briefing_names_a_few_failing_feeds_and_counts_the_rest():
     assert health.failing(broken[:3]) == ["q1: HTTP 500", "q2: HTTP 500", "q3: HTTP 500"]
     assert health.failing([*broken, state(9)])[3:] == ["5 more; `listener feeds` says why"]
     assert health.failing([state(1, error="x", paused=True), state(2)]) == []
+
+
+def test_silence_counts_from_when_we_began_to_listen():
+    old = state(silent=timedelta(days=9))
+    assert health.of_feed(replace(old, added_at=NOW - HOUR), NOW) == "fresh"
+    assert health.of_feed(replace(old, added_at=NOW - 4 * HOUR), NOW) == "quiet"

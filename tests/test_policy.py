@@ -10,6 +10,7 @@ import pytest
 from listener import upkeep
 from listener.connector import connectors
 from listener.drafting import Tools
+from listener.errors import ConfigError
 from listener.policy import Policies, Policy, policies
 from listener.store.sqlite import SqliteStore
 from listener.types import Account, Feed, Post
@@ -104,3 +105,9 @@ def test_what_a_platform_lets_us_keep_for_a_month_goes_after_it_unless_labelled(
 def test_my_space_is_there_as_a_platform_that_is_no_more():
     assert "2016" in (POLICIES.retired("myspace") or "")
     assert POLICIES.retired("mastodon") is None
+
+
+@pytest.mark.parametrize("key", ["lead_profiles", "link_identities"])
+def test_a_switch_for_a_platform_that_is_not_there_names_the_key(key):
+    with pytest.raises(ConfigError, match=f"policy.{key}: no platform is called nope"):
+        policies(TABLE, **{key: ["x", "nope"]})
