@@ -283,7 +283,7 @@ class _Tick:
 
     def _saved(self, walk: _Walk, page: Page, body: bytes) -> _Walk | None:
         now, feed = self.tools.now(), walk.state.feed
-        drafts, rejects = draft(self.tools, walk.state, page, now)
+        drafts, rejects = draft(self.tools, walk.state, page, now) if page.posts else ((), page.rejects)
         final = not page.more or walk.pages + 1 >= limits.PAGES
         plan = self._plan(walk, page, drafts, now)
         turn = Turn(

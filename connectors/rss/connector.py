@@ -134,7 +134,7 @@ def _cursor(feed: Feed, text: str | None) -> Cursor:
     found, query = Cursor.read(text), key_hash(feed.query)
     if found.query == query:
         return found
-    return Cursor(query, newest_s=found.newest_s, fetched_s=found.fetched_s, items=found.items, shared=found.shared)
+    return Cursor(query, newest_s=found.newest_s, fetched_s=found.fetched_s, packed=found.packed, shared=found.shared)
 
 
 def _validated(before: Cursor, answer: Answer) -> Cursor:

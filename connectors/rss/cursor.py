@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from hashlib import blake2b
 from typing import Final
 
@@ -11,6 +11,7 @@ AGREEING: Final = 3
 
 _HASH: Final = 12
 _KEY: Final = 9
+_WIDTH: Final = _HASH + 2 * _KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ class Cursor:
     """When the last body was written, by the server's own clock (`Date`), else by its newest entry."""
     newest_s: int | None = None
     """The latest date of an entry we have seen."""
-    items: Mapping[str, Key] = field(default_factory=dict)
-    """Hash of each item of the last body to the post it became."""
+    packed: str = ""
+    """What `items` unpacks; most polls bring nothing new and never look."""
     shared: frozenset[str] = frozenset()
     """Bases that name several posts."""
     moved_to: str | None = None
@@ -47,18 +48,25 @@ class Cursor:
         """Read what `write` wrote; nonsense, such as another version's cursor, reads as none."""
         try:
             values = json.loads(text or "{}")
-            return cls(
-                **{**values, "items": _items(values.get("items", "")), "shared": frozenset(values.get("shared", ()))}
-            )
+            packed = values.pop("items", "")
+            if not isinstance(packed, str) or len(packed) % _WIDTH:
+                return cls()
+            return cls(**{**values, "packed": packed, "shared": frozenset(values.get("shared", ()))})
         except (ValueError, TypeError, AttributeError):
             return cls()
 
     def write(self) -> str:
         """Write the cursor as compact JSON: 30 characters for each item."""
         values = {f.name: value for f in fields(self) if (value := getattr(self, f.name)) not in (None, "", 0)}
-        values["items"] = "".join(f"{item}{key.base}{key.rest}" for item, key in self.items.items())
+        values["items"] = values.pop("packed", "")
         values["shared"] = sorted(self.shared)
         return json.dumps(values, separators=(",", ":"))
+
+    @property
+    def items(self) -> dict[str, Key]:
+        """Give the hash of each item of the last body with the post it became."""
+        rows = [self.packed[at : at + _WIDTH] for at in range(0, len(self.packed), _WIDTH)]
+        return {row[:_HASH]: Key(row[_HASH : _HASH + _KEY], row[_HASH + _KEY :]) for row in rows}
 
     def met(self, moved_to: str | None) -> "Cursor":
         """Count one more poll that met a permanent redirect to `moved_to` (None: it met none)."""
@@ -84,7 +92,6 @@ def shared_bases(keys: Iterable[Key]) -> frozenset[str]:
     return frozenset(key.base for key in keys if first.setdefault(key.base, key.rest) != key.rest)
 
 
-def _items(packed: str) -> dict[str, Key]:
-    width = _HASH + 2 * _KEY
-    rows = [packed[at : at + width] for at in range(0, len(packed), width)]
-    return {row[:_HASH]: Key(row[_HASH : _HASH + _KEY], row[_HASH + _KEY :]) for row in rows}
+def pack(items: Mapping[str, Key]) -> str:
+    """Put items into one text, a row of equal length each."""
+    return "".join(f"{item}{key.base}{key.rest}" for item, key in items.items())

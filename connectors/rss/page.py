@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from connectors.rss.cursor import Cursor, shared_bases
+from connectors.rss.cursor import Cursor, pack, shared_bases
 from connectors.rss.posts import Context, key, named, post
 from connectors.rss.reading import Entry, Reading
 from listener import limits
@@ -38,7 +38,7 @@ def page(found: Reading, context: Context, before: Cursor, after: Cursor, header
             history.add(made.native_id)
     fetched_s = _written_s(headers) or _newest_s(found.entries, None) or before.fetched_s
     newest_s = max(filter(None, (before.newest_s, _newest_s(found.entries, fetched_s))), default=None)
-    after = replace(after, items=items, shared=shared, fetched_s=fetched_s, newest_s=newest_s)
+    after = replace(after, packed=pack(items), shared=shared, fetched_s=fetched_s, newest_s=newest_s)
     return Page(
         posts=tuple(posts.values()),
         cursor=after.write(),
