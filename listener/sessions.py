@@ -24,9 +24,14 @@ LOGINS: Final = "logins"
 class SessionFile:
     """One connector's session. Satisfies `listener.connector.Sessions`."""
 
-    def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
-        self._path = path
+    def __init__(self, path: Path | Callable[[], Path], now: Callable[[], datetime]) -> None:
+        """`path`: the file, or what finds it when the session is first used."""
+        self._place = path
         self._now = now
+
+    @property
+    def _path(self) -> Path:
+        return self._place if isinstance(self._place, Path) else self._place()
 
     def get(self, name: str) -> str | None:
         """Read a value; None: it was never put."""

@@ -290,10 +290,8 @@ class App(Rooms):
 
         path = self.store_path
         path.parent.mkdir(parents=True, exist_ok=True)
-        had_one = path.exists()
         with self.alone():
-            restore(source, path)
-        return path.with_name(f"{path.name}.before-restore") if had_one else None
+            return restore(source, path)
 
     def maintain(self) -> dict[str, int]:
         """Delete what the retention no longer covers."""

@@ -129,7 +129,9 @@ class Rooms:
 
             kind = load(name)
             settings = configuration.connector_settings(self.config, name, kind.settings_model)
-            sessions = SessionFile(self.store_path.with_name(f"{self.store_path.name}.sessions") / name, self.now)
+            sessions = SessionFile(
+                lambda: self.store_path.with_name(f"{self.store_path.name}.sessions") / name, self.now
+            )
             self._connectors[name] = kind(settings, self.http, sessions)
         return self._connectors[name]
 

@@ -1,5 +1,6 @@
 """Care of the file: looking for damage, counting, and the copy that is known to be good."""
 
+import itertools
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,8 +11,11 @@ from typing import Final
 
 from listener.errors import StoreError
 from listener.store import Stats, connections, schema
-from listener.store.connections import connect, sync, translated
+from listener.store.connections import HINT, connect, sync, translated
 
+_BESIDE: Final = ("", "-wal", "-shm", "-journal", ".lock")
+"""Endings of the files that are a store, or belong to it."""
+_OTHER_COPY: Final = "this is the backup, the store was left as it is; take another copy"
 _COUNTS: Final = {
     "posts that the search does not know, or the other way round": (
         "select (select count(*) from posts) - (select count(*) from posts_fts_docsize)"
@@ -65,8 +69,12 @@ def stats(connection: Connection, path: Path) -> Stats:
 
 
 def backup(source: Path, target: Path) -> None:
-    """Write a checked copy of a store, mode 0600, beside running writers; an older copy goes only for a good one."""
+    """Write a checked copy of a store, mode 0600, beside running writers; an older copy goes only for a good one.
+
+    StoreError, with nothing changed: `target` is the store itself, or a file that belongs to it.
+    """
     with translated(target):
+        _must_be_apart(source, target)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # made with mode 0600
         os.close(handle)
     copy = Path(name)
@@ -74,7 +82,7 @@ def backup(source: Path, target: Path) -> None:
         with translated(source), closing(connect(source)) as connection:
             connection.execute("vacuum into ?", (name,))
         with translated(target), closing(connect(copy)) as connection:
-            _must_be_good(connection, copy)
+            _must_be_good(connection, source, HINT)
         with translated(target):
             sync(copy)
             copy.replace(target)
@@ -83,9 +91,17 @@ def backup(source: Path, target: Path) -> None:
         copy.unlink(missing_ok=True)
 
 
-def restore(source: Path, target: Path) -> None:
-    """Put a checked copy of `source` in the place of `target`, which stays beside it as `NAME.before-restore`.
+def _must_be_apart(store: Path, target: Path) -> None:
+    for place in (store.absolute(), store.resolve()):
+        for part in (place.with_name(place.name + ending) for ending in _BESIDE):
+            if target.resolve() == part.resolve() or (target.exists() and part.exists() and target.samefile(part)):
+                raise StoreError(f"{target}: is the store itself, or a file of it; give the copy a name of its own")
 
+
+def restore(source: Path, target: Path) -> Path | None:
+    """Put a checked copy of `source` in the place of `target`; give where that is kept now (None: there was none).
+
+    It stays beside the new one as `NAME.before-restore`, `NAME.before-restore-2` and so on: an older one never goes.
     StoreError, with nothing changed: `source` is damaged, no store, or from a newer listener; or another process has
     `target` open.
     """
@@ -93,20 +109,21 @@ def restore(source: Path, target: Path) -> None:
         raise StoreError(f"{source}: there is no such file to restore")
     if target.exists() and source.samefile(target):
         raise StoreError(f"{source}: is the store itself; give the copy to restore from")
-    with translated(source), closing(connect(source)) as connection:
-        _must_be_good(connection, source)
+    with translated(source, _OTHER_COPY), closing(connect(source)) as connection:
+        _must_be_good(connection, source, _OTHER_COPY)
     fresh = target.with_name(f"{target.name}.restoring")
     with translated(target), _taken(target):
         try:
             backup(source, fresh)
-            _set_aside(target)
+            kept = _set_aside(target)
             fresh.replace(target)
             sync(target.parent)
+            return kept
         finally:
             fresh.unlink(missing_ok=True)
 
 
-def _must_be_good(connection: Connection, path: Path) -> None:
+def _must_be_good(connection: Connection, path: Path, hint: str) -> None:
     if schema.version(connection, path) == 0:
         raise StoreError(f"{path}: the file is empty; it is no copy of a store")
     # A store has none; in a file from elsewhere they would run when we write.
@@ -114,7 +131,7 @@ def _must_be_good(connection: Connection, path: Path) -> None:
         raise StoreError(f"{path}: holds triggers or views, which no store of ours does; it was left as it is")
     fault = connection.execute("pragma integrity_check(1)").fetchone()[0]
     if fault != "ok":
-        raise StoreError(f"{path}: the file is damaged ({fault}); take another copy")
+        raise StoreError(f"{path}: the file is damaged ({fault}); {hint}")
 
 
 @contextmanager
@@ -138,12 +155,20 @@ def _taken(target: Path) -> Iterator[None]:
             connection.close()
 
 
-def _set_aside(target: Path) -> None:
-    aside = target.with_name(f"{target.name}.before-restore")
-    for ending in ("-shm", "-wal", ""):
-        old, kept = target.with_name(target.name + ending), aside.with_name(aside.name + ending)
-        kept.unlink(missing_ok=True)
-        if ending == "-shm":
-            old.unlink(missing_ok=True)
-        elif old.exists():
-            old.replace(kept)
+def _set_aside(target: Path) -> Path | None:
+    """Give the old store a name that nothing has; a journal that a killed process left goes with it."""
+    old = {ending: target.with_name(target.name + ending) for ending in ("", "-wal", "-shm")}
+    old["-shm"].unlink(missing_ok=True)  # made anew from the journal
+    found = [ending for ending, path in old.items() if path.exists()]
+    if not found:
+        return None
+    name = next(name for name in _asides(target) if not any(Path(name + ending).exists() for ending in old))
+    for ending in sorted(found, reverse=True):
+        old[ending].replace(name + ending)
+    return Path(name)
+
+
+def _asides(target: Path) -> Iterator[str]:
+    first = str(target.with_name(f"{target.name}.before-restore"))
+    yield first
+    yield from (f"{first}-{number}" for number in itertools.count(2))

@@ -93,15 +93,15 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turn what SQLite raises, and values it cannot hold, into StoreError."""
+def translated(path: Path, hint: str = HINT) -> Iterator[None]:
+    """Turn what SQLite raises, and values it cannot hold, into StoreError; `hint` says what to do about damage."""
     try:
         yield
     except sqlite3.ProgrammingError:
         raise  # a fault of ours, not of the file
     except sqlite3.Error as error:
         if is_damage(error):
-            raise StoreError(f"{path}: the file is damaged ({error}); {HINT}") from error
+            raise StoreError(f"{path}: the file is damaged ({error}); {hint}") from error
         raise StoreError(f"{path}: {_REASONS.get(code(error), str(error))}") from error
     except (UnicodeError, OverflowError) as error:
         raise StoreError(f"{path}: a value cannot be stored ({type(error).__name__})") from error
