@@ -233,6 +233,8 @@ class Draft:
     """Signed 64-bit hash of the canonical link that makes it one story with others; None: no such link."""
     simhash: int | None = None
     """Signed 64-bit near-duplicate print of the text; None: too short to compare."""
+    marks: tuple[int, ...] | None = None
+    """Numbers of its most telling words (`telling.read(post).asked`); None: not read yet, the store does it."""
 
 
 Health = Literal["new", "fresh", "quiet", "broken", "limited", "out of budget", "needs you", "gone"]
