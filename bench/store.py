@@ -18,7 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bench.synthetic import START, YEAR, Batch, Writer
-from listener.store import PostQuery, story
+from listener.store import PostQuery, meeting
 from listener.store.connections import WRITER_CACHE_KB, connect
 from listener.store.rows import COLUMNS, INSERT
 from listener.store.sqlite import SqliteStore
@@ -66,19 +66,21 @@ class Bare:
         run.execute("commit")
 
 
-def rows_of(source: sqlite3.Connection, last: int, last_account: int, now_ms: int) -> dict[str, list[tuple]]:
+def rows_of(source: sqlite3.Connection, last: int, last_account: int) -> dict[str, list[tuple]]:
     """Read back what the store just wrote, as executemany wants it."""
     names = "insert or ignore into names values (?, ?)"
     accounts = "insert into accounts values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    oldest = now_ms - story.NEAR_DAYS * 86_400_000
     posts = source.execute(f"select {COLUMNS} from posts where id > ? order by id", (last,)).fetchall()
     return {
         names: source.execute("select id, name from names").fetchall(),
         accounts: source.execute("select * from accounts where id > ?", (last_account,)).fetchall(),
         INSERT: posts,
-        "insert into bands values (?, ?)": [
-            (band, row[0]) for row in posts if row[3] >= oldest for band in story.bands(row[5])
-        ],
+        "insert into bands values (?, ?)": source.execute(
+            "select band, post from bands where post > ? order by band, post", (last,)
+        ).fetchall(),
+        "insert into joined values (?, ?, ?, ?)": source.execute(
+            "select story, post, why, via from joined where post > ?", (last,)
+        ).fetchall(),
     }
 
 
@@ -90,7 +92,7 @@ def ingest(store: SqliteStore, bare: Bare, writer: Writer, size: int, clock: Clo
     for batch in writer.batches(size, len(feeds)):
         with clock.timed("save_page"):
             store.save_page(Turn(feeds[batch.feed - 1], batch.now, "c", PLAN, batch.drafts))
-        rows = rows_of(source, last, last_account, round(batch.now.timestamp() * 1000))
+        rows = rows_of(source, last, last_account)
         with clock.timed("bare"):
             bare.write(rows, batch.feed)
         last = rows[INSERT][-1][0]
@@ -160,10 +162,10 @@ def rates(store: SqliteStore) -> None:
     rng = random.Random(5)
     with store._connections.reading() as connection:
         known = connection.execute("select platform, native_id from posts where id % 97 = 0 limit 5000").fetchall()
-        words = store._names.words()
+        words = store._names.words(connection)
         start = time.process_time()
         for _ in range(5_000):
-            connection.execute(story._BY_WORDS, (json.dumps(story.bands(rng.getrandbits(63))),)).fetchall()
+            connection.execute(meeting.NEAR, (json.dumps(meeting.bands(rng.getrandbits(63))),)).fetchall()
         print(f"  near-duplicate check     {5_000 / (time.process_time() - start):10,.0f} a CPU second")
     keys = [(words[platform], native_id) for platform, native_id in known]
     start = time.process_time()

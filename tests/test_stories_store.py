@@ -121,6 +121,18 @@ def test_a_story_that_moved_twice_is_found_by_each_old_number(store, one):
     assert len(found[c][1]) == 5
 
 
+def test_a_page_that_joins_three_stories_one_after_the_other_leaves_nobody_behind(store, one):
+    ids = kept(store, one, *(draft(post(n, f"Story {n}"), link_key=n) for n in (1, 2, 3)))
+    more = kept(
+        store,
+        one,
+        draft(post(4, "x", published_at=NOW - minutes(4), kind="quote", refers_to="1/2"), link_key=3),
+        draft(post(5, "y", published_at=NOW - minutes(3), kind="quote", refers_to="1/1"), link_key=3),
+    )
+    assert of(store, *ids, *more) == [ids[0]] * 5
+    assert reasons(store, ids[2]).keys() == {*ids, *more}
+
+
 def test_a_page_that_joins_two_of_its_own_stories_leaves_no_trace_of_the_younger(store, one):
     ids = kept(
         store,
@@ -236,7 +248,7 @@ NAMES = st.integers(1, 6)
 POSTS = st.lists(st.tuples(NAMES, st.none() | st.integers(1, 3), st.none() | NAMES), min_size=1, max_size=9)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(POSTS, min_size=1, max_size=4))
 def test_stories_are_what_links_and_quotes_connect_whatever_the_order(tmp_path_factory, pages):
     folder = tmp_path_factory.mktemp("stories")

@@ -8,7 +8,7 @@ so that a post costs the same in any store.
 import json
 from collections.abc import Sequence
 from sqlite3 import Connection
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from listener import stories, telling
 from listener.store import Key
@@ -54,15 +54,21 @@ class Fresh(NamedTuple):
     draft: Draft
     sort_at: int
     key: int
-    bands: tuple[int, ...]
-    telling: Telling
     account: int | None
+    bands: tuple[int, ...]
+    asked: tuple[int, ...]
+    """The marks that are looked up; by the first of them later posts find it."""
+    pointer: int | None
+    """The number of what this post points at."""
 
-    @property
-    def pointer(self) -> int | None:
-        """The number of what this post points at."""
-        points = points_at(self.draft)
-        return None if points is None else pointer(hash64(*points))
+    @classmethod
+    def of(cls, draft: Draft, place: tuple[int, int, int], account: int | None) -> Self:
+        """Prepare a post. `place`: id, sort_at, key."""
+        number, sort_at, key = place
+        asked = telling.read(draft.post).asked if draft.marks is None else draft.marks
+        points = points_at(draft)
+        target = None if points is None else pointer(hash64(*points))
+        return cls(number, draft, sort_at, key, account, bands(draft.simhash), asked, target)
 
 
 class Met(NamedTuple):
@@ -96,7 +102,7 @@ def rows(fresh: Sequence[Fresh], now: int) -> list[tuple[int, int]]:
     found = []
     for one in fresh:
         if one.sort_at >= now - telling.DAYS_OF_WORDS * DAY_MS:
-            found += [(band, one.id) for band in (*one.bands, *one.telling.marks)]
+            found += [(band, one.id) for band in (*one.bands, *one.asked[: telling.MARKS])]
         if one.pointer is not None:
             found.append((one.pointer, one.id))
     return sorted(set(found))
@@ -120,7 +126,7 @@ class Meeting:
     def near(self, one: Fresh) -> list[int]:
         """List the posts whose print is near to that of a new one."""
         print_ = one.draft.simhash
-        if print_ is None:
+        if print_ is None or self.prints.keys().isdisjoint(one.bands):
             return []
         found = {id_: other for band in one.bands for id_, other in self.prints.get(band, ())}
         return [id_ for id_, other in found.items() if stories.near(print_, other)]
@@ -129,7 +135,7 @@ class Meeting:
         wanted = sorted({band for one in fresh for band in one.bands})
         for band, post, print_ in connection.execute(NEAR, (json.dumps(wanted),)) if wanted else ():
             self.prints.setdefault(band, []).append((post, print_))
-        asked = [place << MARK_BITS | mark for place, one in enumerate(fresh) for mark in one.telling.asked]
+        asked = [place << MARK_BITS | mark for place, one in enumerate(fresh) for mark in one.asked]
         hits: dict[int, list[tuple[int, int]]] = {}
         for place, post, count in connection.execute(MARKED, (json.dumps(asked),)) if asked else ():
             hits.setdefault(place, []).append((count, post))

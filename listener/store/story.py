@@ -5,7 +5,7 @@ move to the older, and its number goes on leading there (`moved`). Why a post is
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from operator import attrgetter
 from sqlite3 import Connection
 from typing import Final, NamedTuple
@@ -66,7 +66,7 @@ def stories(connection: Connection, fresh: Sequence[Fresh], known: Mapping[Key, 
 
     `known`: posts in the file that some of them point at, to their id and story.
     """
-    page = _Page(connection, Meeting(connection, fresh), known)
+    page = _Page(connection, fresh, known)
     for place, one in enumerate(fresh):
         page.place(place, one)
     return page.written()
@@ -75,10 +75,13 @@ def stories(connection: Connection, fresh: Sequence[Fresh], known: Mapping[Key, 
 class _Page:
     """The posts of one page, finding each other and those in the file."""
 
-    def __init__(self, connection: Connection, meeting: Meeting, known: Mapping[Key, tuple[int, int]]) -> None:
+    def __init__(self, connection: Connection, fresh: Sequence[Fresh], known: Mapping[Key, tuple[int, int]]) -> None:
         self.connection = connection
-        self.meeting = meeting
+        self.meeting = meeting = Meeting(connection, fresh)
         self.met: dict[int, Met] = dict(meeting.posts)
+        """Posts that have been read for comparing."""
+        self.fresh = {one.id: one for one in fresh}
+        self.shared = _shared(fresh)
         self.keys: dict[Key, tuple[int, int]] = dict(known)
         self.links: dict[int, tuple[int, int, int]] = {}
         self.marks: dict[int, list[int]] = {}
@@ -147,22 +150,31 @@ class _Page:
         near = {*self.meeting.near(one), *self._near_here(one)}
         found = []
         for number in [*near, *self.meeting.marked.get(place, ()), *self._marked_here(one)]:
-            met = self.met.get(number)
-            why = None if met is None else _likeness(one, met, near)
+            met = self._read(number)
+            why = None if met is None else _likeness(self._read(one.id) or met, met, near)
             if met is not None and why is not None:
                 found.append(Join(_REASON[why], met.id, met.story))
         return found
+
+    def _read(self, number: int) -> Met | None:
+        """Read a post of the page when it is first compared."""
+        if number not in self.met and number in self.fresh:
+            one = self.fresh[number]
+            story = self.given.get(number, number)
+            self.met[number] = Met(number, story, one.sort_at, one.account, telling.read(one.draft.post))
+        return self.met.get(number)
 
     def _near_here(self, one: Fresh) -> list[int]:
         print_ = one.draft.simhash
         if print_ is None:
             return []
-        found = {id_: other for band in one.bands for id_, other in self.prints.get(band, ())}
+        bands = self.shared.intersection(one.bands)
+        found = {id_: other for band in bands for id_, other in self.prints.get(band, ())}
         return [id_ for id_, other in found.items() if prints.near(print_, other)]
 
     def _marked_here(self, one: Fresh) -> list[int]:
         counts: dict[int, int] = {}
-        for mark in one.telling.asked:
+        for mark in self.shared.intersection(one.asked):
             for number in self.marks.get(mark, ())[-BUCKET:]:
                 counts[number] = counts.get(number, 0) + 1
         best = sorted((count, number) for number, count in counts.items() if count >= MARKS_SHARED)
@@ -172,15 +184,16 @@ class _Page:
         post, draft = one.draft.post, one.draft
         self.given[one.id] = story
         self.keys[post.platform, post.native_id] = (one.id, story)
-        self.met[one.id] = Met(one.id, story, one.sort_at, one.account, one.telling)
+        if one.id in self.met:
+            self.met[one.id] = self.met[one.id]._replace(story=story)
         if draft.link_key is not None:
             self.links[draft.link_key] = (one.id, story, one.sort_at)
         if one.pointer is not None:
             self.pointing[one.pointer] = (one.id, story)
-        for mark in one.telling.marks:
+        for mark in self.shared.intersection(one.asked[: telling.MARKS]):
             self.marks.setdefault(mark, []).append(one.id)
         if draft.simhash is not None:
-            for band in one.bands:
+            for band in self.shared.intersection(one.bands):
                 self.prints.setdefault(band, []).append((one.id, draft.simhash))
 
     def _merge(self, join: Join, older: int, one: Fresh) -> None:
@@ -190,16 +203,30 @@ class _Page:
         if len(members) > MOVED_MOST:
             return
         self.moved[younger] = older
-        self.joins[younger] = Join(join.why, one.id, older)
         given = (older, json.dumps([younger, *members]))
         run = self.connection.execute
-        if run("update posts set story = ? where id in (select value from json_each(?))", given).rowcount:
+        if younger in self.fresh:  # nobody has heard of its number yet
+            self.joins[younger] = Join(join.why, one.id, older)
+        elif run("update posts set story = ? where id in (select value from json_each(?))", given).rowcount:
+            founder = (older, younger, join.why, one.id)
+            run("insert or replace into joined(story, post, why, via) values (?, ?, ?, ?)", founder)
             run("update joined set story = ? where story = ?", (older, younger))
             run("update moved set story = ? where story = ?", (older, younger))
             run("insert or replace into moved(old, story) values (?, ?)", (younger, older))
 
 
-def _likeness(one: Fresh, met: Met, near: set[int]) -> telling.Likeness | None:
+def _shared(fresh: Sequence[Fresh]) -> set[int]:
+    """Find the numbers that several posts of the page have; by the others they cannot meet here."""
+    seen: set[int] = set()
+    shared: set[int] = set()
+    for one in fresh:
+        own = {*one.bands, *one.asked}
+        shared |= seen & own
+        seen |= own
+    return shared
+
+
+def _likeness(one: Met, met: Met, near: Set[int]) -> telling.Likeness | None:
     same_voice = one.account is not None and one.account == met.account
     apart = one.sort_at - met.sort_at
     if met.id in near:

@@ -147,14 +147,12 @@ class Saving:
             return []
         first = accounts.take(self.connection, "post", len(drafts))
         timed = sorted((sort_at(draft.post, self.now), place, key) for place, (key, draft) in enumerate(drafts.items()))
-        return [
-            self._told(number, drafts[key], time, keys[key]) for number, (time, _, key) in enumerate(timed, first)
-        ]
+        return [self._told(number, drafts[key], time, keys[key]) for number, (time, _, key) in enumerate(timed, first)]
 
     def _told(self, number: int, draft: Draft, time: int, key: int) -> meeting.Fresh:
-        account, bands = draft.post.account, meeting.bands(draft.simhash)
+        account = draft.post.account
         person = None if account is None else self.people[account.platform, account.native_id]
-        return meeting.Fresh(number, draft, time, key, bands, telling.read(draft.post), person)
+        return meeting.Fresh.of(draft, (number, time, key), person)
 
     def _insert(self, fresh: list[meeting.Fresh], known: Mapping[Key, tuple[int, int]]) -> list[meeting.Fresh]:
         """Insert posts. `known`: id and story of posts that they may point at."""
@@ -205,8 +203,8 @@ class Saving:
         # It was said of another text.
         self.connection.execute("delete from opinions where post = ?", (number,))
         self.connection.execute("update post_feeds set sort_at = ? where post = ?", (time, number))
-        marks = telling.read(draft.post).marks
-        rows = [(band, number) for band in (*meeting.bands(draft.simhash), *marks)]
+        one = self._told(number, draft, time, 0)
+        rows = [(band, number) for band in (*one.bands, *one.asked[: telling.MARKS])]
         self.connection.executemany("insert or ignore into bands(band, post) values (?, ?)", rows)
 
     def _join(self, posts: Sequence[Known]) -> list[int]:
