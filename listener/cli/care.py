@@ -1,10 +1,12 @@
 """`listener init`, `prune`, `doctor`, `backup`, `restore` and `policy`."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -16,32 +18,43 @@ if TYPE_CHECKING:
     from listener.starter import Answers
 
 
+DEMO_STORE: Final = "demo.db"
+
+
 @click.command(cls=Command)
 @click.option("--starter", is_flag=True, help="Take the starter: public feeds that need no key.")
-@click.option("--demo", is_flag=True, help="Fill the store with a sample day; no network needed.")
+@click.option("--demo", is_flag=True, help="Look at a sample day, in a store of its own; no network needed.")
 @click.option("--force", is_flag=True, help="Replace a configuration that is there.")
 @click.pass_obj
 def init(session: Session, starter: bool, demo: bool, force: bool) -> None:
     """Write a first configuration: answer three questions, or take the starter, or look at the demo."""
+    if starter and demo:
+        raise click.UsageError("--starter and --demo are two beginnings; take one")
     if demo:
-        _demo(session)
+        _demo(session, force)
         return
     from listener import starter as first
 
     path = _config_path(session)
     if path.exists() and not force:
         raise ListenerError(f"{path} is there already; --force replaces it, `listener up` uses it")
-    asks = not starter and sys.stdin.isatty()
-    text = first.from_answers(_ask()) if asks else first.starter()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    answers = _ask() if not starter and sys.stdin.isatty() else first.Answers()
+    _write(path, first.starter() if answers == first.Answers() else first.from_answers(answers))
+    if not starter and not answers.listen_to:
+        click.echo("You named nobody to listen to, so it begins with the starter's public feeds.")
     click.echo(f"Wrote {path}. Next: listener up")
 
 
 def _config_path(session: Session) -> Path:
+    from listener import config
     from listener.app import user_config
 
-    return session.config or user_config()
+    return config.place(session.config, os.environ, Path.cwd(), user_config().parent)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 def _ask() -> "Answers":
@@ -49,7 +62,6 @@ def _ask() -> "Answers":
     from listener.config import Config
     from listener.starter import Answers
 
-    app = App(Config())
     click.echo("Three questions; leave any of them empty.")
     offer = click.prompt("What do you offer? (a sentence)", default="", show_default=False)
     know = click.prompt(
@@ -57,19 +69,40 @@ def _ask() -> "Answers":
     )
     click.echo("Who do you listen to? Paste pages, profiles, r/names, #tags@servers, one a line; an empty line ends.")
     listen_to: list[str] = []
-    while line := click.prompt(">", default="", show_default=False, prompt_suffix=" ").strip():
-        if app.feed_for(line) is None:
-            click.echo("No connector knows that; paste the address of a page, a profile or a feed.")
-        else:
-            listen_to.append(line)
-    app.close()
-    return Answers(offer, know, tuple(listen_to))
+    with closing(App(Config())) as app:
+        while line := click.prompt(">", default="", show_default=False, prompt_suffix=" ").strip():
+            if app.feed_for(line) is None:
+                click.echo("No connector knows that; paste the address of a page, a profile or a feed.")
+            else:
+                listen_to.append(line)
+    return Answers(offer.strip(), know.strip(), tuple(listen_to))
 
 
-def _demo(session: Session) -> None:
+def _demo(session: Session, force: bool) -> None:
+    """Fill an empty store with the sample day: the one of --store, of the configuration, or one made for it."""
+    path, written = _config_path(session), ""
+    again = f"listener --store {session.store}" if session.store else ""
+    again = again or (f"listener --config {session.config}" if session.config else "listener")
+    if session.store is None and (force or not path.exists()):
+        _write_demo(path)
+        session.config, written = path, f"{path} and "
     app = session.app
+    if app.store.feeds() or app.store.stats().posts:
+        other = "listener --config demo.toml init --demo"
+        raise ListenerError(f"{app.store_path} is in use; the demo wants a store of its own: {other}")
     added = app.fill_with_demo()
-    click.echo(f"Put a sample day of {added} posts into {app.store_path}. Next: listener briefing")
+    click.echo(f"Put a sample day of {added} posts into {app.store_path}. Next: {again} briefing")
+    click.echo(f"To leave the demo, delete {written}{app.store_path}; then `listener init` begins your own.")
+
+
+def _write_demo(path: Path) -> None:
+    from listener import starter
+
+    store = path.with_name(DEMO_STORE)
+    if store.exists():
+        raise ListenerError(f"{store} is there already; delete it, or give another place: --config FOLDER/demo.toml")
+    _write(path, starter.demo(DEMO_STORE))
+    click.echo(f"Wrote {path}")
 
 
 @click.command(cls=Command)

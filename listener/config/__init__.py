@@ -157,6 +157,12 @@ def _raise(problems: Sequence[str]) -> None:
 # finding and reading the file
 
 
+def place(path: Path | None, environ: Mapping[str, str], cwd: Path, user_folder: Path) -> Path:
+    """Say where a configuration belongs: at the named place, else where one is read from, else in `user_folder`."""
+    named = path or (Path(environ[VARIABLE]) if environ.get(VARIABLE) else None)
+    return cwd / named if named else _find(None, {}, cwd, user_folder) or user_folder / FILE
+
+
 def _find(path: Path | None, environ: Mapping[str, str], cwd: Path, user_folder: Path) -> Path | None:
     if path is not None:
         return _named(path, cwd, "--config")

@@ -48,6 +48,14 @@ def starter() -> str:
     return f"{_data('head.toml')}\n{_data('feeds.toml')}"
 
 
+def demo(store: str) -> str:
+    """Give a configuration that keeps the sample day apart, in the file `store` beside it."""
+    return (
+        f"# The demo: an invented day, in a store of its own. To leave it, delete this file and {store} beside it.\n\n"
+        f"[store]\nurl = {_quoted(store)}\n"
+    )
+
+
 def from_answers(answers: Answers) -> str:
     """Give a configuration with a goal made of the offer, question feeds for each topic, and the named feeds.
 
