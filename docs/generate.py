@@ -80,6 +80,8 @@ def _section(name: str, kind: type[Connector]) -> str:
         lines += ["\nWhat it needs:\n", *(f"{number}. {step}" for number, step in enumerate(traits.credentials, 1))]
     if traits.examples:
         lines += ["\nWhat you may paste:\n", *(f"- `{example}`" for example in traits.examples)]
+    if traits.files:
+        lines += ["\nFiles that `listener import` takes:\n", "```", *traits.files, "```"]
     lines += ["\nSettings:\n", _table(("setting", "default", "means"), _settings(kind))]
     return "\n".join(lines)
 

@@ -123,6 +123,8 @@ class Traits:
     """The platform's own limit, with source and date."""
     examples: tuple[str, ...] = ()
     """What a person may paste for `feeds add`."""
+    files: tuple[str, ...] = ()
+    """What files `listener import` takes and what must be in them, line by line, for people."""
     platforms: tuple[str, ...] = ()
     """Platforms that its posts were said on, each a row of the policy table; empty: the connector's own name."""
 
@@ -219,10 +221,18 @@ class Connector:
     def read_archive(self, path: Path) -> Iterator[tuple[Feed, Page]]:
         """Yield the posts of a file the user has (an export), each page with the feed that it belongs to.
 
-        An empty iterator: the file is not of a kind this connector knows. Raises BadPayload naming file and row where
-        it is, but cannot be read.
+        An empty iterator: the file is not of a kind this connector knows, and `unread` says why. Raises BadPayload
+        naming file and row where it is, but lacks something or cannot be read.
         """
         return iter(())
+
+    def read_archive_of(self, path: Path, platform: str) -> Iterator[tuple[Feed, Page]]:
+        """Yield the posts of a file that does not say itself which platform they were said on."""
+        return iter(())
+
+    def unread(self, path: Path) -> str | None:
+        """Say why `read_archive` knows nothing of a file; None: it reads no files at all."""
+        return None if type(self).read_archive is Connector.read_archive else "not of the kind that it reads"
 
 
 class HttpConnector(Connector):
@@ -325,10 +335,10 @@ def follows(connector: Connector) -> Iterator[Follow]:
         yield follow
 
 
-def archive(connector: Connector, path: Path) -> Iterator[tuple[Feed, Page]]:
-    """Read a file the user has, inside the same boundary."""
+def archive(connector: Connector, path: Path, platform: str | None = None) -> Iterator[tuple[Feed, Page]]:
+    """Read a file the user has, inside the same boundary; `platform`: as the user names it, where the file does not."""
     place = Feed(0, connector.name, path.name, connector.name)
-    pages = connector.read_archive(path)
+    pages = connector.read_archive(path) if platform is None else connector.read_archive_of(path, platform)
     while True:
         page = _guarded(place, lambda: next(pages, None))
         if page is None:
@@ -348,7 +358,7 @@ def _guarded(feed: Feed, work: Callable[[], Result]) -> Result:
     try:
         return work()
     except ConnectorError as error:
-        if str(error).startswith(named(feed)):
+        if str(error).startswith((named(feed), f"{feed.query}: ")):
             raise
         error.args = (f"{named(feed)}: {error}",)
         raise

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -108,32 +109,71 @@ def save_posts(tools: Tools, feed: Feed, posts: Sequence[Post], now: datetime) -
     return len(tools.store.save_page(turn).new)
 
 
-def import_file(tools: Tools, sources: Iterable[Connector], path: Path, watch: Callable[[int], None]) -> Imported:
+def import_file(
+    tools: Tools,
+    sources: Sequence[Connector],
+    path: Path,
+    watch: Callable[[int], None],
+    platform: str | None = None,
+) -> Imported:
     """Save what a file holds as history, by the first connector that knows its kind; `watch` hears of posts so far.
 
-    Importing the same file again adds nothing. Raises BadPayload where no connector knows it.
+    `platform`: where its posts were said, if the file does not say so. Importing the same file again adds nothing.
+    Raises BadPayload with the reason where no connector knows the file, or one knows it but cannot read it.
     """
+    if path.is_file() and path.stat().st_size == 0:
+        raise BadPayload(f"{path.name}: the file is empty")
+    refused: list[BadPayload] = []
     for source in sources:
-        found = Imported()
-        feeds: dict[tuple[str, str], FeedState] = {}
-        for feed, page in connector.archive(source, path):
-            key = (feed.connector, feed.query)
-            if key not in feeds:
-                kept = tools.store.add_feed(feed, tools.now())
-                feeds[key] = tools.store.set_feed(kept.id, {"paused": True}, tools.now())
+        try:
+            pages = connector.archive(source, path, platform)
+            first = next(pages, None)
+        except BadPayload as error:
+            refused.append(error)
+            continue
+        if first is not None:
+            return _imported(tools, chain((first,), pages), watch)
+    raise refused[0] if refused else _unknown(sources, path, platform)
+
+
+def _imported(tools: Tools, pages: Iterable[tuple[Feed, Page]], watch: Callable[[int], None]) -> Imported:
+    """Save pages as they come; only one with posts, or with rows that cannot be read, makes a feed."""
+    found = Imported()
+    feeds: dict[tuple[str, str], FeedState] = {}
+    for feed, page in pages:
+        key, new = (feed.connector, feed.query), 0
+        if key not in feeds and (page.posts or page.rejects):
+            kept = tools.store.add_feed(feed, tools.now())
+            feeds[key] = tools.store.set_feed(kept.id, {"paused": True}, tools.now())
+        if key in feeds:
             new = _keep(tools, feeds[key], page)
-            tools.store.save_follows(page.follows, tools.now())
-            found = Imported(
-                len(feeds),
-                found.posts + len(page.posts),
-                found.new + new,
-                found.rejected + len(page.rejects),
-                found.accounts + len(page.follows),
-            )
-            watch(found.posts)
-        if feeds:
-            return found
-    raise BadPayload(f"{path}: no connector knows this kind of file; `listener connectors` says which files are read")
+        tools.store.save_follows(page.follows, tools.now())
+        found = Imported(
+            len(feeds),
+            found.posts + len(page.posts),
+            found.new + new,
+            found.rejected + len(page.rejects),
+            found.accounts + len(page.follows),
+        )
+        watch(found.posts)
+    return found
+
+
+def _unknown(sources: Sequence[Connector], path: Path, platform: str | None) -> BadPayload:
+    """Say what each connector that reads files misses in this one."""
+    able = [source for source in sources if platform is None or _takes_platform(source)]
+    reasons = {source.name: why for source in able if (why := source.unread(path)) is not None}
+    if not reasons:
+        lack = "reads no files" if platform is None else "takes no --platform"
+        return BadPayload(f"{path.name}: {', '.join(source.name for source in sources)} {lack}")
+    if len(reasons) == 1:
+        return BadPayload(f"{path.name}: {', '.join(reasons.values())}")
+    told = "".join(f"\n  {name}: {why}" for name, why in reasons.items())
+    return BadPayload(f"{path.name}: no connector knows this kind of file{told}")
+
+
+def _takes_platform(source: Connector) -> bool:
+    return type(source).read_archive_of is not Connector.read_archive_of
 
 
 def recheck(tools: Tools, sources: Iterable[Connector]) -> dict[str, int]:

@@ -158,9 +158,6 @@ def test_a_feed_of_a_file_says_that_it_is_not_polled():
     [
         "",
         "\n\n\n",
-        "First Name,Last Name,URL,Email Address,Company,Position,Connected On\nAnn,Lee,,,,,12 Mar 2024\n",
-        "CONVERSATION ID,FROM,DATE,SUBJECT,CONTENT\n1,Ann,2024-10-26,Hi,there\n",
-        '[{"timestamp": 1, "data": [{"post": "x"}], "title": "y"}]',
         '{"ok": true, "messages": []}',
         "From a@b.example Thu Mar  3 18:20:35 2016\nSubject: x\n\ny\n",
         "<html><body>platform,text</body></html>",
@@ -171,6 +168,39 @@ def test_a_feed_of_a_file_says_that_it_is_not_polled():
 def test_files_of_other_kinds_are_left_to_others(tmp_path, body):
     assert pages(written(tmp_path, body)) == []
     assert pages(tmp_path) == [], "a folder is no file"
+    assert Archive(Settings(), None).unread(tmp_path)
+
+
+BARE = ("id", "author", "text", "published_at", "url")
+ROW = ("1", "rosa", "We play on Friday", "2007-05-04T18:30:00Z", "https://myspace.example/1")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_a_file_that_names_no_platform_is_read_once_the_user_names_it(tmp_path, delimiter):
+    path = written(tmp_path, f"{delimiter.join(BARE)}\n{delimiter.join(ROW)}\n", "posts.csv")
+    with pytest.raises(BadPayload, match=r"\Aposts\.csv: no column says which platform; name it with --platform\Z"):
+        pages(path)
+    [(feed, page)] = connector.archive(Archive(Settings(), None), path, "MySpace")
+    assert (feed.query, page.posts[0].platform, page.posts[0].text) == ("myspace:posts", "myspace", ROW[2])
+    with pytest.raises(BadPayload, match="that is no name of a platform"):
+        list(connector.archive(Archive(Settings(), None), path, "???"))
+
+
+def test_a_row_that_names_its_platform_keeps_it(tmp_path):
+    path = written(tmp_path, '{"platform": "orkut", "text": "a"}\n{"text": "b"}\n', "posts.jsonl")
+    found = list(connector.archive(Archive(Settings(), None), path, "myspace"))
+    assert [feed.platform for feed, _ in found] == ["orkut", "myspace"]
+
+
+def test_rows_that_cannot_be_read_make_no_feed_of_their_own(tmp_path):
+    path = written(tmp_path, "platform,text\nmyspace,hello\n,nowhere\n", "mix.csv")
+    [(feed, page)] = pages(path)
+    assert (feed.query, len(page.posts), len(page.rejects)) == ("myspace:mix", 1, 1)
+    bad = written(tmp_path, "platform,text\n" + ",nowhere\n" * 12_000, "bad.csv")
+    with pytest.raises(BadPayload, match=r"none of its first 5,000 rows can be read; row 1: it names no"):
+        pages(bad)
+    late = written(tmp_path, "platform,text\n" + ",nowhere\n" * 900 + "myspace,hello\n", "late.csv")
+    assert [(feed.platform, len(page.rejects)) for feed, page in pages(late)] == [("myspace", 900)]
 
 
 # dates
@@ -346,7 +376,8 @@ DEEP = '{"platform": "myspace", "text": ' + "[" * 100_000
         pytest.param('[{"platform": "myspace", "id": 1, "text": "a"}, 5, {"x": "', 1, 2, id="an array cut off"),
         pytest.param('[{"platform": "myspace", "id": 1, "text": "a"}, {"t": "' + "x" * 9_000_000, 1, 1, id="endless"),
         pytest.param('{"platform": "myspace", "id": {"a": 1}, "text": "\\ud800<b>", "at": 1e999, "url": []}\n'
-                     '{"platform": "myspace", "id": 2, "text": {}, "title": ["x"], "tags": [[1]]}\n', 0, 2, id="types"),
+                     '{"platform": "myspace", "id": 2, "text": {}, "title": ["x"], "tags": [[1]]}\n'
+                     '{"platform": "myspace", "id": 3, "text": "a"}\n', 1, 2, id="types"),
     ],
 )  # fmt: skip
 def test_a_hostile_file_loses_its_bad_rows_only(tmp_path, body, good, bad):
@@ -360,7 +391,7 @@ def test_a_hostile_file_loses_its_bad_rows_only(tmp_path, body, good, bad):
 def test_a_bomb_and_a_torn_file_end_with_our_error(tmp_path):
     bomb = gzip.compress((HEAD + GOOD).encode() + b"0" * 60_000_000, 9)
     tracemalloc.start()
-    with pytest.raises(BadPayload, match="more than"):
+    with pytest.raises(BadPayload, match="more than 100 times its size"):
         pages(written(tmp_path, bomb, "bomb.csv.gz"))
     assert tracemalloc.get_traced_memory()[1] < 100_000_000
     tracemalloc.stop()

@@ -186,7 +186,9 @@ def test_a_file_that_nobody_knows_and_one_that_is_torn_are_errors_for_people(wor
     (tmp_path / "b.diary").write_text("first\ntorn\n")
     with serving({"/newest": page()}) as server:
         tools, diary = world(server)
-        with pytest.raises(BadPayload, match=r"a\.xyz: no connector knows"):
+        with pytest.raises(BadPayload, match=r"\Aa\.xyz: not of the kind that it reads\Z"):
             upkeep.import_file(tools, [diary], tmp_path / "a.xyz", lambda _: None)
+        with pytest.raises(BadPayload, match=r"\Aa\.xyz: mute reads no files\Z"):
+            upkeep.import_file(tools, [Mute(Settings(), None)], tmp_path / "a.xyz", lambda _: None)
         with pytest.raises(BadPayload, match=r"b\.diary: could not be read"):
             upkeep.import_file(tools, [diary], tmp_path / "b.diary", lambda _: None)

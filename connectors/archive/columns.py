@@ -53,6 +53,12 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 _FIELD: Final = {name: field for field, names in COLUMNS.items() for name in names}
 _RANK: Final = {name: number for names in COLUMNS.values() for number, name in enumerate(names)}
 _WHAT: Final = frozenset(COLUMNS) - {"platform", "kind", "lang"}
+_SAID: Final = frozenset({"text", "title", "url"})
+_FILES: Final = (
+    "CSV (comma, semicolon, tab or |; a line of headings first), JSON Lines or a JSON array; each also as .gz",
+    "a row needs the platform (or the whole file, by --platform NAME), and what was said or who it is",
+    "columns may be called, in any case and with any signs between words:",
+)
 _SIGNS: Final = re.compile(r"[\W_]+")
 
 # Any: a value of JSON, or a cell's text.
@@ -64,10 +70,21 @@ def plain(name: object) -> str:
     return _plain(str(name)[:100])
 
 
-def known(names: Iterable[object]) -> int:
-    """Count the columns that we know; 0 where none names the platform, or nothing else says anything."""
+def known(names: Iterable[object], *, is_told: bool = False) -> int:
+    """Count the columns that we know; 0 where nothing says anything, or none the platform and `is_told` is False."""
     fields = {_FIELD.get(plain(name)) for name in names}
-    return len(fields - {None}) if "platform" in fields and fields & _WHAT else 0
+    return len(fields - {None}) if (is_told or "platform" in fields) and fields & _WHAT else 0
+
+
+def are_posts(names: Iterable[object]) -> bool:
+    """Tell columns that posts have, whether or not one names the platform."""
+    fields = {_FIELD.get(plain(name)) for name in names} - {None}
+    return len(fields) > 1 and bool(fields & _SAID)
+
+
+def described() -> tuple[str, ...]:
+    """Say for people what a file looks like, with all its columns."""
+    return (*_FILES, *(f"  {field}: {', '.join(names)}" for field, names in COLUMNS.items()))
 
 
 def fields(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -62,6 +62,11 @@ class Counted(io.RawIOBase):
             raise BadPayload(f"{self._name}: the file is damaged after {self._count:,} bytes") from error
         self._count += len(chunk)
         if self._count > self._most:
+            if self._most < FILE_BYTES:
+                raise BadPayload(
+                    f"{self._name}: it unpacks to more than {limits.INFLATION} times its size, as no file of posts"
+                    " does; unpack it yourself if you trust it"
+                )
             raise BadPayload(f"{self._name}: more than {self._most:,} bytes; split it into several files")
         buffer[: len(chunk)] = chunk
         return len(chunk)

@@ -52,10 +52,10 @@ class Contact:
     follows: tuple[Follow, ...]
 
 
-def read(row: Mapping[Any, Any], *, is_day_first: bool = False) -> Post | Contact:
-    """Read a row; raise ValueError saying in words what is wrong with it."""
+def read(row: Mapping[Any, Any], *, is_day_first: bool = False, platform: str | None = None) -> Post | Contact:
+    """Read a row, said on `platform` where it names none; raise ValueError saying in words what is wrong with it."""
     values = fields(row)
-    platform = _platform(values.get("platform"))
+    platform = platform_of(values.get("platform", platform))
     kind = str(values.get("kind", "")).strip().lower()
     if kind in _CONTACTS or (not kind and not any(name in values for name in _SAID) and _names(values)):
         return _contact(platform, values)
@@ -65,7 +65,8 @@ def read(row: Mapping[Any, Any], *, is_day_first: bool = False) -> Post | Contac
     return post
 
 
-def _platform(value: object) -> str:
+def platform_of(value: object) -> str:
+    """Write a platform's name as the policy has it; raise ValueError where it is none."""
     plain = re.sub(r"[^\w.-]", "", str(value or "")).strip("._-").lower()
     if not plain or len(plain) > 60:
         raise ValueError("it names no platform")

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -41,23 +41,40 @@ class Kind:
     header_line: int = 0
 
 
-def kind_of(path: Path) -> Kind | None:
-    """Look at a file's beginning; None: it is no archive of ours."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a file's beginning says of it."""
+
+    kind: Kind | None
+    """None: it is no archive of ours."""
+    are_posts: bool
+    """True: it has columns that posts have, though perhaps none that names the platform."""
+
+
+def look(path: Path, *, is_told: bool = False) -> Look:
+    """Look at a file's beginning; `is_told`: the user says which platform it is of."""
     with opened(path) as text:
         lines = [line_of(text) for _ in range(HEADER_LINES)]
+    best, kind, are_posts = 0, None, False
+    for names, one in _headings(path, lines):
+        count = columns.known(names, is_told=is_told)
+        if count > best:
+            best, kind = count, one
+        are_posts = are_posts or columns.are_posts(names)
+    return Look(kind, are_posts)
+
+
+def _headings(path: Path, lines: list[str]) -> Iterator[tuple[Collection[Any], Kind]]:
+    """Yield what may be the names of columns, and what the file would be then."""
     start = "".join(lines).lstrip()
     if start.startswith("["):
-        return Kind("array") if _first_of_array(path) else None
-    if start.startswith("{"):
-        first = next((line for line in lines if line.strip()), "")
-        return Kind("lines") if columns.known(_object(first) or ()) else None
-    found = [
-        (columns.known(_cells(line, delimiter)), Kind("csv", delimiter, number))
-        for number, line in enumerate(lines)
-        for delimiter in _DELIMITERS
-    ]
-    count, kind = max(found, key=lambda pair: pair[0])
-    return kind if count else None
+        yield _first_of_array(path), Kind("array")
+    elif start.startswith("{"):
+        yield _object(next(line for line in lines if line.strip())) or (), Kind("lines")
+    else:
+        for number, line in enumerate(lines):
+            for delimiter in _DELIMITERS:
+                yield _cells(line, delimiter), Kind("csv", delimiter, number)
 
 
 def rows(path: Path, kind: Kind) -> Iterator[Row]:
@@ -116,10 +133,10 @@ def _object(line: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _first_of_array(path: Path) -> bool:
+def _first_of_array(path: Path) -> Mapping[Any, Any]:
     with opened(path) as text:
         first = next(_of_array(text), None)
-    return first is not None and first.values is not None and columns.known(first.values) > 0
+    return (first.values if first else None) or {}
 
 
 def _of_array(text: io.TextIOWrapper) -> Iterator[Row]:

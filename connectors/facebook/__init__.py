@@ -142,6 +142,10 @@ class Facebook(HttpConnector):
         """Yield what an export in JSON holds: a ZIP, the folder it was unpacked to, or one of its files."""
         return export.read(path)
 
+    def unread(self, path: Path) -> str | None:
+        """Say what the file lacks."""
+        return "no export in JSON, as a ZIP, a folder or one of its files, with posts or comments in it"
+
     def _again(self, numbers: Sequence[str], fields: str) -> dict[str, Answer]:
         found = {}
         wanted = {one: self._request(one, {"fields": fields}, None) for one in numbers}

@@ -138,6 +138,10 @@ class LinkedIn(HttpConnector):
         """Yield what an export holds: a ZIP, the folder it was unpacked to, or one of its CSV files."""
         return export.read(path)
 
+    def unread(self, path: Path) -> str | None:
+        """Say what the file lacks."""
+        return "no export as a ZIP, a folder or a CSV of it: Connections, messages, Shares, Comments, Invitations"
+
     def _posts(self, listed: list[Any], held: Walk) -> Page:
         found, rejects = gather(listed, posts.post)
         items = [Item(urn, posts.changed_at(one)) for one in listed if (urn := posts.urn(one))]

@@ -21,6 +21,7 @@ from listener.types import Account, Feed, Follow, Page, Post, Reject
 HEADER_ROWS: Final = 10
 """A header stands within these; notes may come before it."""
 PAGE_ROWS: Final = 500
+FIELD_CHARS: Final = 131_072
 FORMS: Final = (
     "%Y-%m-%d %H:%M:%S UTC",
     "%Y-%m-%d %H:%M:%S",
@@ -77,6 +78,7 @@ def _table(name: str, content: bytes) -> Iterator[tuple[Feed, Page]]:
 
 def _rows(content: bytes) -> tuple[str | None, Iterator[tuple[int, Row | str]]]:
     """Find the header, and with it the kind of table; None: none that we know."""
+    csv.field_size_limit(FIELD_CHARS)
     reader = csv.reader(io.StringIO(_decoded(content), newline=""))
     try:
         for number in range(1, HEADER_ROWS + 1):

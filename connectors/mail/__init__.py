@@ -139,6 +139,10 @@ class Mail(Connector):
                 held = []
         yield feed, _file_page(held)
 
+    def unread(self, path: Path) -> str | None:
+        """Say what the file lacks."""
+        return "no mbox, which begins with “From ” and a date, and no .eml"
+
     def _mailbox(self) -> Place:
         own = self.settings
         missing = next((name for name in ("host", "user") if getattr(own, name) is None), None)

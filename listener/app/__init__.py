@@ -226,12 +226,15 @@ class App(Rooms):
         used = sorted({state.feed.connector for state in self.store.feeds() if not state.paused})
         return recheck(self.tools, [self.connector(name) for name in used])
 
-    def import_file(self, path: Path, name: str | None, watch: Callable[[int], None]) -> "Imported":
+    def import_file(
+        self, path: Path, name: str | None, watch: Callable[[int], None], platform: str | None = None
+    ) -> "Imported":
         """Save what a file holds as history; `name`: the connector whose kind of file it is, None asks each."""
         from listener.connector import names
         from listener.upkeep import import_file
 
-        return import_file(self.tools, [self.connector(one) for one in ([name] if name else names())], path, watch)
+        sources = [self.connector(one) for one in ([name] if name else names())]
+        return import_file(self.tools, sources, path, watch, platform)
 
     def import_follows(self, wanted: Sequence[str], *, feeds: bool) -> dict[str, Followed]:
         """Read whom the user follows on the named platforms, or on all that can say so and have a login."""

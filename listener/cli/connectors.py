@@ -63,6 +63,8 @@ def _print_one(row: "ConnectorRow") -> None:
         click.echo(f"  {number}. {step}")
     if traits.examples:
         click.echo("  paste: " + "\n         ".join(traits.examples))
+    if traits.files:
+        click.echo("  files: " + "\n         ".join(traits.files))
     for platform, policy in row.policies.items():
         if policy.note:
             click.echo(f"  {platform}: {policy.note}")
@@ -106,10 +108,11 @@ def import_accounts(session: Session, names: tuple[str, ...], no_feeds: bool) ->
 @click.command("import", cls=Command)
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option("--from", "name", metavar="CONNECTOR", help="Whose kind of file it is; without it, each is asked.")
+@click.option("--platform", metavar="NAME", help="Where it was said, if a CSV or JSON file does not say so itself.")
 @click.pass_obj
-def import_(session: Session, file: Path, name: str | None) -> None:
+def import_(session: Session, file: Path, name: str | None, platform: str | None) -> None:
     """Keep the posts of a FILE you have: a platform's data export, an mbox, CSV or JSON Lines."""
-    found = _with_progress(lambda watch: session.app.import_file(file, name, watch))
+    found = _with_progress(lambda watch: session.app.import_file(file, name, watch, platform))
     extra = f", {found.accounts} people you know" if found.accounts else ""
     extra += f"; {found.rejected} rows set aside as unreadable (`listener doctor`)" if found.rejected else ""
     click.echo(f"Imported {file.name}: {found.posts} posts, {found.new} of them new{extra}")
