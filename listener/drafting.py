@@ -1,9 +1,9 @@
-"""What is decided about a page's posts before they are saved: bounds, policy, scores, story.
+"""What is decided about a page's posts before they are saved: bounds, policy, language, scores, relevance, story.
 
 One place for polls, streams and imports.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
@@ -42,6 +42,10 @@ class Tools:
     obstacle: Callable[[], str | None] = lambda: None
     """Why polling must wait (a full disk), or None."""
     policy: Policies = field(default_factory=Policies)
+    language: Callable[[Post], str | None] = lambda _: None
+    """Says which language a post is in, where its platform does not."""
+    relate: Callable[[Sequence[Post]], Sequence[Mapping[str, float]]] = lambda posts: [{} for _ in posts]
+    """Gives each post's relevance to the user's goals."""
     worker: str = "worker"
     """Who works, as leases name it: `pid@machine`."""
 
@@ -52,13 +56,16 @@ def draft(tools: Tools, state: FeedState, page: Page, now: datetime) -> tuple[tu
     known = tools.store.known(list(posts))
     digests = {key: normalise.digest(post) for key, post in posts.items()}
     unseen = [key for key in posts if known.get(key) != digests[key]]
-    scores = dict(zip(unseen, _scores(tools, [posts[key] for key in unseen]), strict=True))
+    posts |= {key: _spoken(tools, posts[key]) for key in unseen}
+    fresh = [posts[key] for key in unseen]
+    scores = dict(zip(unseen, _scores(tools, fresh), strict=True))
+    relevance = dict(zip(unseen, tools.relate(fresh), strict=True)) if fresh else {}
     first: Arrival = "live" if state.last_success_at else "first"
     drafts = []
     for key, post in posts.items():
         arrival: Arrival = "archive" if post.native_id in page.archive else first
         found = Draft(post, digests[key], arrival)
-        drafts.append(_decided(tools, found, scores[key]) if key in scores else found)
+        drafts.append(_decided(tools, found, scores[key], relevance[key]) if key in scores else found)
     return tuple(drafts), (*page.rejects, *rejects)
 
 
@@ -75,19 +82,24 @@ def _normalised(tools: Tools, page: Page, now: datetime) -> tuple[dict[tuple[str
     return posts, rejects
 
 
+def _spoken(tools: Tools, post: Post) -> Post:
+    return post if post.lang is not None else replace(post, lang=tools.language(post))
+
+
 def _scores(tools: Tools, posts: Sequence[Post]) -> list[Scores]:
     if tools.scorer is None or not posts:
         return [{} for _ in posts]
     return tools.scorer.score(posts)
 
 
-def _decided(tools: Tools, found: Draft, scores: Scores) -> Draft:
+def _decided(tools: Tools, found: Draft, scores: Scores, relevance: Mapping[str, float]) -> Draft:
     post = found.post
     link = urls.story_link(post, tools.links)
     return replace(
         found,
         scores=scores,
         model=tools.scorer.version if tools.scorer else None,
+        relevance=relevance,
         link_key=None if link is None else urls.link_key(link),
         simhash=stories.simhash(f"{post.title or ''} {post.text}"),
     )
