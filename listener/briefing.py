@@ -66,6 +66,22 @@ class BriefingRules:
     thresholds: Mapping[Label, float] = field(default_factory=lambda: dict.fromkeys(LABELS, 0.5))
 
 
+SERVES_NONE: Final = 0.05
+"""A lead that serves no goal counts as if it served one so little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Which goal a post serves best, and why."""
+
+    goal: str
+    relevance: float
+    because: tuple[str, ...] = ()
+    """Words of the post."""
+    by_thumb: bool = False
+    """True: the user said so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pick:
     """A story, or one post of it, that deserves a place."""
@@ -125,6 +141,7 @@ class PostItem:
     labels: Mapping[Label, float]
     why: str
     licence: str | None = None
+    serves: Served | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +181,15 @@ class Briefing:
     sources_failing: tuple[str, ...] = ()
 
 
-def choose(candidates: Sequence[Candidate], now: datetime, rules: BriefingRules) -> Choice:
+def choose(
+    candidates: Sequence[Candidate],
+    now: datetime,
+    rules: BriefingRules,
+    relevance: Mapping[int, float] | None = None,
+) -> Choice:
     """Rank what arrived: stories by distinct people and freshness, leads and questions by probability and freshness.
 
+    `relevance`: post to how far it serves its best goal; leads are ranked by it too. None: there are no goals.
     A story needs two people, or one whose post is news; what is nothing of all this is chatter.
     """
     stories: dict[int, list[Candidate]] = {}
@@ -174,7 +197,7 @@ def choose(candidates: Sequence[Candidate], now: datetime, rules: BriefingRules)
         stories.setdefault(candidate.story, []).append(candidate)
     ranked: dict[Section, list[tuple[float, Pick]]] = {
         "stories": [_ranked_story(posts, now, rules) for posts in stories.values() if _is_story(posts, rules)],
-        "leads": _ranked_posts(stories.values(), "lead", now, rules),
+        "leads": _ranked_posts(stories.values(), "lead", now, rules, relevance),
         "questions": _ranked_posts(stories.values(), "question", now, rules),
     }
     most = int(rules.minutes * 60 / (ITEM_S + 2)) + 20
@@ -242,12 +265,21 @@ def _each_person_first(
 
 
 def _ranked_posts(
-    stories: Iterable[Sequence[Candidate]], label: Label, now: datetime, rules: BriefingRules
+    stories: Iterable[Sequence[Candidate]],
+    label: Label,
+    now: datetime,
+    rules: BriefingRules,
+    relevance: Mapping[int, float] | None = None,
 ) -> list[tuple[float, Pick]]:
+    def worth(post: Candidate) -> float:
+        served = 1.0 if relevance is None else max(relevance.get(post.id, 0.0), SERVES_NONE)
+        return _score(post, label) * served
+
     found = []
     for posts in stories:
-        best = max(posts, key=lambda post: (_score(post, label), post.sort_at, post.id))
-        if _score(best, label) >= rules.thresholds[label]:
+        sure = [post for post in posts if _score(post, label) >= rules.thresholds[label]]
+        if sure:
+            best = max(sure, key=lambda post: (worth(post), post.sort_at, post.id))
             pick = Pick(best.story, (best.id,), _people(posts), best.sort_at)
-            found.append((_score(best, label) * _decay(now - best.sort_at, PATIENCE), pick))
+            found.append((worth(best) * _decay(now - best.sort_at, PATIENCE), pick))
     return found

@@ -26,6 +26,9 @@ THUMBS_MIN: Final = 10
 """With fewer thumbs over the threshold nothing is said about precision."""
 ANSWERS_MIN: Final = 10
 """With fewer answers nothing is said about what is missed."""
+LOWEST: Final = 0.01
+HIGHEST: Final = 0.9999
+"""Thresholds stay between these."""
 DRAWS: Final = 4_000
 Z: Final = 1.959964
 """95 %."""
@@ -183,7 +186,7 @@ def cut_for_alerts(scores: Sequence[float], days: float, a_day: float) -> float:
     ranked = sorted(scores, reverse=True)
     wanted = round(a_day * days)
     if not ranked or wanted <= 0:
-        return 0.99
+        return HIGHEST
     if wanted >= len(ranked):
         return _bounded(ranked[-1])
     return _bounded((ranked[wanted - 1] + ranked[wanted]) / 2)
@@ -204,7 +207,7 @@ def cut_for_precision(thumbs: Sequence[tuple[float, bool]], precision: float) ->
 def expected_precision(scores: Sequence[float], precision: float) -> float:
     """Find the lowest threshold over which the model itself expects to be right so often."""
     ranked = sorted(scores, reverse=True)
-    best, total = 0.99, 0.0
+    best, total = HIGHEST, 0.0
     for count, score in enumerate(ranked, 1):
         total += score
         if total / count >= precision:
@@ -247,7 +250,7 @@ def _tallies(looks: Sequence[Answered]) -> list[tuple[int, int, float, int, int]
 
 
 def _bounded(score: float) -> float:
-    return min(max(round(score, 4), 0.01), 0.99)
+    return min(max(round(score, 4), LOWEST), HIGHEST)
 
 
 def _number(value: float) -> str:

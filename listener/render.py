@@ -7,7 +7,7 @@ not http or https is no link.
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -15,17 +15,17 @@ from markupsafe import Markup
 from rich.console import Group
 from rich.text import Text
 
-from listener import urls
-from listener.briefing import Briefing, PostItem, StoryItem
+from listener import evidence, urls
+from listener.briefing import Briefing, PostItem, Served, StoryItem
 from listener.timebox import ago, author_of, excerpt, probabilities
-from listener.types import LABELS, Label, StoredPost
+from listener.types import LABELS, Label, Mark, Opinion, StoredPost
 from listener.wording import (
     about,
     also,
     ending,
     heading,
     headline,
-    lines,
+    is_weak,
     links,
     plain,
     post_and_voices,
@@ -39,7 +39,18 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from rich.console import Console
 
-__all__ = ["ago", "as_json", "html", "markdown", "plain", "post_detail", "post_json", "post_row", "text"]
+__all__ = [
+    "ago",
+    "as_json",
+    "evidence_json",
+    "html",
+    "markdown",
+    "plain",
+    "post_detail",
+    "post_json",
+    "post_row",
+    "text",
+]
 
 COLOURS: Final[Mapping[Label, str]] = {"lead": "green", "question": "yellow", "news": "blue"}
 ROW_WORDS: Final = 24
@@ -94,19 +105,31 @@ def post_row(stored: StoredPost, thresholds: Mapping[Label, float], now: "dateti
     return row
 
 
-def post_detail(stored: StoredPost, feeds: Mapping[int, str], now: "datetime") -> Group:
-    """Show a post whole, with everything we know about it."""
+def post_detail(
+    stored: StoredPost,
+    feeds: Mapping[int, str],
+    now: "datetime",
+    marks: Sequence[Mark] = (),
+    served: str | None = None,
+) -> Group:
+    """Show a post whole, with everything we know about it; the words that spoke for a label stand out.
+
+    `served`: which goal it serves and why; None: there are no goals.
+    """
     post = stored.post
-    parts = [Text(plain(post.title), style="bold")] if post.title else []
+    title, text = evidence.marked(post, marks, COLOURS)
+    parts = [title] if title is not None else []
     if post.warning:
         parts.append(Text(f"Content warning: {plain(post.warning)}", style="yellow"))
-    parts.extend((Text(lines(post.text)), Text()))
-    for name, value in _facts(stored, feeds, now):
+    parts.extend((text, Text()))
+    for name, value in _facts(stored, feeds, now, marks, served):
         parts.append(Text.assemble((f"{name:<10} ", "dim"), plain(value)))
     return Group(*parts)
 
 
-def _facts(stored: StoredPost, feeds: Mapping[int, str], now: "datetime") -> Iterable[tuple[str, str]]:
+def _facts(
+    stored: StoredPost, feeds: Mapping[int, str], now: "datetime", marks: Sequence[Mark], served: str | None
+) -> Iterable[tuple[str, str]]:
     post = stored.post
     yield "post", f"{stored.id} · {post.platform} {post.native_id}"
     if (author := author_of(stored)) is not None:
@@ -116,7 +139,16 @@ def _facts(stored: StoredPost, feeds: Mapping[int, str], now: "datetime") -> Ite
     for url in links(post.url, *post.links):
         yield "link", url
     for label, value in probabilities(stored).items():
-        yield label, "by your word " + ("yes" if value else "no") if label in stored.thumbs else f"{value:.2f}"
+        if label in stored.thumbs:
+            yield label, "by your word " + ("yes" if value else "no")
+        else:
+            yield label, f"{value:.2f}{evidence.because(label, marks)}"
+    if is_weak(post.lang):
+        yield "language", f"{post.lang}: nobody measured the scores in it, take them as weak"
+    if served is not None:
+        yield "goal", served
+    if stored.opinion is not None:
+        yield "judge", evidence.opinion(stored.opinion)
     yield "feeds", ", ".join(feeds.get(feed, f"feed {feed}") for feed in stored.feeds) or "none"
     if stored.story is not None and stored.story != stored.id:
         yield "story", f"the same as post {stored.story}"
@@ -233,7 +265,44 @@ def post_json(stored: StoredPost) -> dict[str, object]:
         "published_at": post.published_at.isoformat() if post.published_at else None,
         "feeds": list(stored.feeds),
         "labels": _labels_json(probabilities(stored)),
+        "weak": is_weak(post.lang),
+        "goals": {goal: round(score, 4) for goal, score in stored.goals.items()},
         "story": stored.story,
+    }
+
+
+def evidence_json(stored: StoredPost, marks: Sequence[Mark], served: Served | None) -> dict[str, object]:
+    """Give what `show` adds to a post's JSON: why it has its labels, what the judge said, the goal that it serves."""
+    said = stored.opinion
+    thumbs: dict[str, bool] = {str(label): value for label, value in stored.thumbs.items()}
+    thumbs |= {f"goal:{goal}": value for goal, value in stored.goal_thumbs.items()}
+    return {
+        "model": stored.model,
+        "evidence": [_mark_json(mark) for mark in marks],
+        "thumbs": thumbs,
+        "judge": None if said is None else _opinion_json(said),
+        "serves": _served_json(served),
+    }
+
+
+def _opinion_json(said: Opinion) -> dict[str, object]:
+    labels = {str(label): value for label, value in said.labels.items()}
+    return {"model": said.model, "labels": labels, "reason": said.reason}
+
+
+def _mark_json(mark: Mark) -> dict[str, object]:
+    spans = [{"field": field, "start": start, "end": end} for field, start, end in mark.spans]
+    return {"label": mark.label, "text": mark.text, "weight": round(mark.weight, 3), "spans": spans}
+
+
+def _served_json(found: Served | None) -> dict[str, object] | None:
+    if found is None:
+        return None
+    return {
+        "goal": found.goal,
+        "relevance": round(found.relevance, 4),
+        "because": list(found.because),
+        "by_thumb": found.by_thumb,
     }
 
 
@@ -256,6 +325,7 @@ def _item_json(item: PostItem) -> dict[str, object]:
         "at": item.at.isoformat(),
         "labels": _labels_json(item.labels),
         "why": item.why,
+        "serves": _served_json(item.serves),
         "licence": item.licence,
     }
 

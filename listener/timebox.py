@@ -16,6 +16,7 @@ from listener.briefing import (
     Pick,
     PostItem,
     Section,
+    Served,
     StoryItem,
     Voice,
 )
@@ -44,12 +45,14 @@ def compose(
     *,
     feeds: Mapping[int, str],
     failing: Sequence[str] = (),
+    serves: Mapping[int, Served] | None = None,
 ) -> Briefing:
     """Fill the minutes from `posts`, one item of each section in turn, so that no section starves.
 
-    `feeds`: number to title. No story and no post appears twice; posts that are gone are passed over.
+    `feeds`: number to title; `serves`: post to the goal it serves, None where there are no goals.
+    No story and no post appears twice; posts that are gone are passed over.
     """
-    box = TimeBox(posts, now, rules, feeds)
+    box = TimeBox(posts, now, rules, feeds, serves)
     queues = {section: list(reversed(choice.picks[section])) for section in SECTIONS}
     while any(queues.values()):
         for section in SECTIONS:
@@ -80,9 +83,14 @@ class TimeBox:
     """So many minutes, and what is in them so far."""
 
     def __init__(
-        self, posts: Mapping[int, StoredPost], now: datetime, rules: BriefingRules, feeds: Mapping[int, str]
+        self,
+        posts: Mapping[int, StoredPost],
+        now: datetime,
+        rules: BriefingRules,
+        feeds: Mapping[int, str],
+        serves: Mapping[int, Served] | None = None,
     ) -> None:
-        self.posts, self.now, self.rules, self.feeds = posts, now, rules, feeds
+        self.posts, self.now, self.rules, self.feeds, self.serves = posts, now, rules, feeds, serves
         self.taken: dict[Section, list[StoryItem]] = {section: [] for section in SECTIONS}
         self.left: Counter[tuple[Section, Reason]] = Counter()
         self.words = 0
@@ -157,6 +165,9 @@ class TimeBox:
         for label, value in probabilities(stored).items():
             if value >= self.rules.thresholds[label]:
                 parts.append(f"{label} by your word" if label in stored.thumbs else f"{label} {value:.2f}")
+        found = probabilities(stored).get("lead", 0.0) >= self.rules.thresholds["lead"]
+        if self.serves is not None and (stored.id in self.serves or found):
+            parts.append(serves(self.serves.get(stored.id)))
         return ", ".join([*parts, ago(stored.sort_at, self.now)])
 
     def _titles(self, stored: StoredPost) -> tuple[str, ...]:
@@ -182,7 +193,18 @@ class TimeBox:
             labels=probabilities(stored),
             why=why,
             licence=post.licence,
+            serves=(self.serves or {}).get(stored.id),
         )
+
+
+def serves(found: Served | None) -> str:
+    """Say which goal a post serves and why."""
+    if found is None:
+        return "serves no goal"
+    if found.by_thumb:
+        return f"serves: {found.goal} by your word"
+    because = ", ".join(f"`{word}`" for word in found.because)
+    return f"serves: {found.goal} {found.relevance:.1f}" + (f" because {because}" if because else "")
 
 
 def ago(at: datetime, now: datetime) -> str:

@@ -316,6 +316,17 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Words of a post that moved a label, in logits: above 0 they spoke for it."""
+
+    label: Label
+    text: str
+    weight: float
+    spans: tuple[tuple[Literal["title", "text"], int, int], ...] = ()
+    """Where they stand: from there to before there, in the title or the text."""
+
+
+@dataclass(frozen=True, slots=True)
 class Opinion:
     """What the optional judge, a language model, said of a post; one opinion beside the classifier's."""
 

@@ -19,6 +19,15 @@ _UNSEEN: Final = re.compile(
 )
 
 
+MEASURED: Final = ("en", "es", "de", "fr", "pt", "nl")
+"""Languages in which the classifier was measured."""
+
+
+def is_weak(lang: str | None) -> bool:
+    """Tell a language in which nobody measured the classifier: its scores are weak there."""
+    return lang is not None and lang.lower().replace("_", "-").split("-")[0] not in MEASURED
+
+
 def plain(text: str) -> str:
     """Make a text one harmless line."""
     return " ".join(lines(text).split())

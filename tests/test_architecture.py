@@ -36,6 +36,7 @@ FLOORS = {
         "health",
         "relevance",
         "meter",
+        "evidence",
     },
     2: {
         "store",

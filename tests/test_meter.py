@@ -124,7 +124,7 @@ def test_a_threshold_is_found_for_so_many_alerts_a_day():
     scores = [n / 1_000 for n in range(1_000)]
     cut = meter.cut_for_alerts(scores, 7, 6)
     assert sum(score >= cut for score in scores) == 42
-    assert meter.cut_for_alerts([], 7, 6) == 0.99
+    assert meter.cut_for_alerts([], 7, 6) == meter.HIGHEST
     assert meter.cut_for_alerts([0.2, 0.3], 1, 50) == 0.2
 
 
@@ -135,4 +135,4 @@ def test_a_threshold_is_found_for_a_wanted_precision_from_thumbs_or_from_the_mod
     assert meter.cut_for_precision(thumbs[:9], 0.5) is None
     assert meter.cut_for_precision([(0.5, False)] * 20, 0.5) is None
     assert meter.expected_precision([0.9, 0.8, 0.3, 0.2], 0.85) == 0.8
-    assert meter.expected_precision([0.1], 0.85) == 0.99
+    assert meter.expected_precision([0.1], 0.85) == meter.HIGHEST

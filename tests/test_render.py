@@ -265,6 +265,8 @@ def test_a_listed_post_has_exactly_the_promised_keys():
         "published_at": "2026-07-14T04:30:00+00:00",
         "feeds": [1, 2],
         "labels": {"lead": 0.8346, "question": 0.2, "news": 0.1},
+        "weak": False,
+        "goals": {},
         "story": 40,
     }
 
