@@ -93,6 +93,8 @@ def test_a_posts_json_has_the_promised_keys(home):
             "published_at",
             "feeds",
             "labels",
+            "weak",
+            "goals",
             "story",
         ]
         for row in rows

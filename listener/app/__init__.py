@@ -6,7 +6,7 @@ What a verb does not need is not built: listing posts opens the store and nothin
 import os
 import platform
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -14,16 +14,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from listener import health, schedule
-from listener.app.rooms import Rooms, user_config
+from listener.app.judging import CALLS, TOKENS, Judging
+from listener.app.learning import Learning
+from listener.app.measuring import Measuring
+from listener.app.rooms import user_config
 from listener.app.rows import Checked, ConnectorRow, Followed
 from listener.errors import BadPayload, ConfigError, ConnectorError, StoreError
 from listener.types import Feed, FeedState
 
 if TYPE_CHECKING:
-    from listener.briefing import Briefing
+    from listener.briefing import Briefing, BriefingRules, Served
     from listener.doctor import Finding
     from listener.listening import Streams
     from listener.pipeline import Outcome, Report
+    from listener.store import Candidate
+    from listener.types import StoredPost
     from listener.upkeep import Filled, Imported
 
 __all__ = ["App", "Checked", "user_config"]
@@ -36,7 +41,7 @@ STORY_DAYS: Final = 7.0
 """How long a post can found a story that later ones join."""
 
 
-class App(Rooms):
+class App(Learning, Measuring, Judging):
     """The verbs."""
 
     def connector_rows(self) -> list[ConnectorRow]:
@@ -60,6 +65,9 @@ class App(Rooms):
 
         lines, now = [], self.now()
         for spent in self.store.spending(now):
+            if spent.connector in (CALLS, TOKENS):
+                lines.append(f"{spent.connector}: {spent.day:,.0f} today")
+                continue
             source = self.connector(spent.connector)
             unit, settings = source.traits.currency, source.settings
             monthly = settings.monthly_budget if isinstance(settings, Budgeted) else 0.0
@@ -153,7 +161,11 @@ class App(Rooms):
             feeds = [state.feed.id for state in self.store.feeds() if not state.paused]
         if feeds is not None:
             self.store.make_due(feeds, self.now())
-        return poll_due(self.tools, only=feeds, watch=watch, stop=stop)
+        self.refresh_goals()
+        report = poll_due(self.tools, only=feeds, watch=watch, stop=stop)
+        if report.new:
+            self.ask_judge()
+        return report
 
     def _release_dead(self) -> None:
         """Give back the leases of programs that died on this machine; others run out by themselves."""
@@ -166,7 +178,8 @@ class App(Rooms):
         """Poll what is due, and what falls due while slow hosts are waited for."""
         from listener.pipeline import poll_due
 
-        poll_due(self.tools, refill=True, stop=stop)
+        if poll_due(self.tools, refill=True, stop=stop).new:
+            self.ask_judge()
 
     def brief(self, minutes: float | None = None, since: datetime | None = None) -> "Briefing":
         """Compose the briefing of what arrived since `since` (default: the last 24 hours)."""
@@ -180,13 +193,27 @@ class App(Rooms):
             words_per_minute=section.words_per_minute,
             thresholds=self.thresholds,
         )
-        choice = choose(self.store.candidates(rules.since, now + timedelta(seconds=1)), now, rules)
+        candidates = self.store.candidates(rules.since, now + timedelta(seconds=1))
+        choice = choose(candidates, now, rules, self._relevance(candidates, rules))
         wanted = [number for picks in choice.picks.values() for pick in picks for number in pick.posts]
         posts = {found.id: found for found in self.store.posts_by_id(list(dict.fromkeys(wanted)))}
         states = self.store.feeds()
         titles = {state.feed.id: state.feed.title or state.feed.query for state in states}
         failing = health.failing(states)
-        return compose(choice, posts, now, rules, feeds=titles, failing=failing)
+        serves = self._serves(posts.values()) if self.config.goals else None
+        return compose(choice, posts, now, rules, feeds=titles, failing=failing, serves=serves)
+
+    def _relevance(self, candidates: "Sequence[Candidate]", rules: "BriefingRules") -> dict[int, float] | None:
+        """Find how far each lead serves the goal it serves best; None: there are no goals."""
+        if not self.config.goals:
+            return None
+        self.refresh_goals()
+        leads = [one.id for one in candidates if one.lead >= rules.thresholds["lead"]]
+        return {post: max(goals.values()) for post, goals in self.store.relevance(leads).items()}
+
+    def _serves(self, posts: "Iterable[StoredPost]") -> "dict[int, Served]":
+        found = {post.id: self.goals.served(post) for post in posts if post.goals}
+        return {post: served for post, served in found.items() if served is not None}
 
     def streams(self, stop: threading.Event) -> "Streams":
         """Build the supervisor of streams; its `tick` starts what is missing."""

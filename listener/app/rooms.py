@@ -24,6 +24,8 @@ from listener.store import Store
 from listener.types import LABELS, Feed, Label
 
 if TYPE_CHECKING:
+    from listener.app.goals import Goals
+    from listener.app.scorer import Scorer
     from listener.connector import Connector
     from listener.drafting import Tools
     from listener.http import Client
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CHOSEN: Final = "thresholds_chosen"
+"""The store's note of the thresholds that were set by command."""
 ME: Final = "Me"
 """Folder of the feeds of the user's own accounts."""
 NAME: Final = "listener"
@@ -77,6 +81,7 @@ class Rooms:
         path.parent.mkdir(parents=True, exist_ok=True)
         store = SqliteStore.open(path)
         self._sync_feeds(store)
+        self._sync_goals(store)
         return store
 
     @property
@@ -101,6 +106,20 @@ class Rooms:
         from models.classifier import load
 
         return load()
+
+    @cached_property
+    def scorer(self) -> "Scorer":
+        """Put the user's head on the shipped weights, the newest one at any time."""
+        from listener.app.scorer import Scorer
+
+        return Scorer(self.classifier, self.store)
+
+    @cached_property
+    def goals(self) -> "Goals":
+        """Build the goals, each a model that thumbs teach."""
+        from listener.app.goals import Goals
+
+        return Goals([entry.goal() for entry in self.config.goals], self.classifier, self.store)
 
     @cached_property
     def links(self) -> "LinkRules":
@@ -139,15 +158,18 @@ class Rooms:
     def tools(self) -> "Tools":
         """Gather what a turn is done with."""
         from listener.drafting import Tools
+        from listener.language import Detector
 
         self._keep_thresholds()
         return Tools(
             store=self.store,
             http=self.http,
             find=self.connector,
-            scorer=self.classifier,
+            scorer=self.scorer,
             links=self.links,
             policy=self.policy,
+            language=Detector(),
+            relate=self.goals.relate,
             now=self.now,
             dice=random.random,
             obstacle=lambda: full_disk(self.store_path),
@@ -156,16 +178,16 @@ class Rooms:
 
     @cached_property
     def thresholds(self) -> Mapping[Label, float]:
-        """Give the cut of each label: the user's where set, else that of the model which scored this store.
+        """Give the cut of each label: the configuration's, else the one set by command, else the shipped model's.
 
         The store remembers it, so that listing posts need not load the classifier.
         """
-        own = self.config.labels.model_dump()
-        if all(own[label] is not None for label in LABELS):
-            return {label: own[label] for label in LABELS}
-        kept = self.store.get_meta("thresholds")
-        shipped = json.loads(kept) if kept else self._keep_thresholds()
-        return {label: own[label] if own[label] is not None else shipped[label] for label in LABELS}
+        chosen: dict[str, float] = json.loads(self.store.get_meta(CHOSEN) or "{}")
+        chosen |= {label: cut for label, cut in self.config.labels.model_dump().items() if cut is not None}
+        if not chosen.keys() >= set(LABELS):
+            kept = self.store.get_meta("thresholds")
+            chosen = (json.loads(kept) if kept else self._keep_thresholds()) | chosen
+        return {label: chosen[label] for label in LABELS}
 
     def _keep_thresholds(self) -> dict[str, float]:
         shipped: dict[str, float] = {label: self.classifier.thresholds[label] for label in LABELS}
@@ -209,6 +231,14 @@ class Rooms:
             if state.from_config and state.feed.id not in wanted:
                 store.remove_feed(state.feed.id)
         store.set_meta("config_feeds", known)
+
+    def _sync_goals(self, store: Store) -> None:
+        """Forget the relevance of posts to goals that left the file."""
+        names = sorted(goal.name for goal in self.config.goals)
+        known = json.dumps(names)
+        if (store.get_meta("goals") or "[]") != known:
+            store.keep_goals(names)
+            store.set_meta("goals", known)
 
     def _mine(self, text: str) -> list[Feed]:
         """List the feeds of an account of the user's own."""

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "search": ("posts", "Find posts by their words."),
     "show": ("posts", "Show one post whole."),
     "label": ("posts", "Say what a post is, or is not."),
+    "model": ("model", "See, teach, measure and explain the classifier."),
     "briefing": ("run", "Print the briefing: stories, leads and questions, with an end."),
     "connectors": ("connectors", "List what can be read: what each connector needs, costs and allows."),
     "accounts": ("connectors", "List whom you follow, or import it from a platform."),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from listener.cli import Command, Session
-from listener.cli.values import LABEL, SINCE, VERDICT, json_option
+from listener.cli.values import LABEL, SINCE, VERDICT, Said, json_option
 from listener.errors import StoreError
 from listener.types import Label, StoredPost
 
@@ -23,11 +23,18 @@ limit_option = click.option("--limit", default=50, show_default=True, type=click
 @click.option("--label", type=LABEL, help="Only leads, questions or news, at your threshold.")
 @click.option("--since", type=SINCE, help="Only posts since 24h, 7d, or a date.")
 @click.option("--feed", help="Only posts of this feed (number, address or title).")
+@click.option("--goal", help="Only posts that serve this goal, the most relevant first.")
 @limit_option
 @json_option
 @click.pass_obj
 def posts(
-    session: Session, label: Label | None, since: datetime | None, feed: str | None, limit: int, as_json: bool
+    session: Session,
+    label: Label | None,
+    since: datetime | None,
+    feed: str | None,
+    goal: str | None,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """List posts, newest first."""
     from listener.store import PostQuery
@@ -35,7 +42,10 @@ def posts(
     app = session.app
     feed_id = app.find_feed(feed).feed.id if feed else None
     threshold = app.thresholds[label] if label else 0.5
-    query = PostQuery(label, threshold, since, feed_id=feed_id, limit=limit)
+    if goal is not None:
+        app.check_goal(goal)
+        app.refresh_goals()
+    query = PostQuery(label, threshold, since, feed_id=feed_id, goal=goal, limit=limit)
     _print_posts(session, app.store.posts(query), as_json=as_json)
 
 
@@ -56,27 +66,50 @@ def search(session: Session, words: tuple[str, ...], since: datetime | None, lim
 @json_option
 @click.pass_obj
 def show(session: Session, post: int, as_json: bool) -> None:
-    """Show one post whole, with its labels and where it came from."""
-    from listener import render
+    """Show one post whole: its labels with the words that gave them, the goal it serves, where it came from."""
+    from listener import render, timebox
 
     found = _post(session, post)
+    why = session.app.explain(found)
     if as_json:
-        click.echo(json.dumps(render.post_json(found), ensure_ascii=False))
+        shown = render.post_json(found) | render.evidence_json(found, why.marks, why.serves)
+        click.echo(json.dumps(shown, ensure_ascii=False))
         return
+    served = timebox.serves(why.serves) if session.app.config.goals else None
     titles = {state.feed.id: state.feed.title or state.feed.query for state in session.app.store.feeds()}
-    _console().print(render.post_detail(found, titles, session.app.now()))
+    _console().print(render.post_detail(found, titles, session.app.now(), why.marks, served))
 
 
 @click.command(cls=Command)
 @click.argument("post", type=int)
-@click.argument("verdict", type=VERDICT, metavar="LABEL|not-LABEL")
+@click.argument("verdict", type=VERDICT, metavar="[LABEL|not-LABEL|goal:NAME|not-goal:NAME]", required=False)
+@click.option("--goal", help="The goal that POST serves: the same as goal:NAME.")
+@click.option("--undo", is_flag=True, help="Take the word back; without LABEL, every word on POST.")
 @click.pass_obj
-def label(session: Session, post: int, verdict: tuple[Label, bool]) -> None:
-    """Say what POST is (lead, question, news) or is not (not-lead, …); kept for ever, it outranks the score."""
-    found = _post(session, post)
-    name, value = verdict
-    session.app.store.label_post(found.id, name, value, session.app.now())
-    click.echo(f"Post {found.id} is {'' if value else 'not '}{name}")
+def label(session: Session, post: int, verdict: Said | None, goal: str | None, undo: bool) -> None:
+    """Say what POST is (lead, question, news), or is not, or which goal it serves.
+
+    It is kept for ever, outranks the score, and teaches the classifier at once.
+    """
+    found, app = _post(session, post), session.app
+    said = Said(True, goal=goal) if verdict is None and goal is not None else verdict
+    if said is None and undo:
+        taken = app.unlabel(found.id)
+        click.echo(
+            f"Post {found.id}: " + (f"took back {', '.join(taken)}" if taken else "there was nothing to take back")
+        )
+    elif said is None:
+        raise click.UsageError("say what the post is: lead, question, news, not-lead …, goal:NAME; or --undo")
+    elif said.goal is not None:
+        app.label_goal(found.id, said.goal, None if undo else said.value)
+        click.echo(_said(found.id, undo, said.value, f"serves goal {said.goal}", f"does not serve goal {said.goal}"))
+    elif said.label is not None:
+        app.label(found.id, said.label, None if undo else said.value)
+        click.echo(_said(found.id, undo, said.value, f"is {said.label}", f"is not {said.label}"))
+
+
+def _said(post: int, undo: bool, value: bool, yes: str, no: str) -> str:
+    return f"Post {post}: taken back" if undo else f"Post {post} {yes if value else no}"
 
 
 def _post(session: Session, number: int) -> StoredPost:

@@ -1,6 +1,7 @@
 """Kinds of value that a user types: a length of time, a label, a feed."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,19 +30,29 @@ class Since(click.ParamType[datetime]):
             self.fail(f"{value!r} is no length of time; say 90m, 24h, 7d, 2w, or a date such as 2026-11-23", param, ctx)
 
 
-class Verdict(click.ParamType[tuple[Label, bool]]):
-    """What a user says of a post: `lead`, `not-lead`, and so on."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a user says of a post: that it carries a label, or serves a goal, or that it does not."""
+
+    value: bool
+    label: Label | None = None
+    goal: str | None = None
+
+
+class Verdict(click.ParamType[Said]):
+    """What a user says of a post: `lead`, `not-lead`, `goal:NAME`, `not-goal:NAME`, and so on."""
 
     name = "verdict"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Label, bool]:
-        """Give the label, and whether the post carries it."""
-        for label in LABELS:
-            if value in (label, f"not-{label}"):
-                return label, value == label
-        known = ", ".join(f"{label}, not-{label}" for label in LABELS)
-        self.fail(f"{value!r} is no label; there are: {known}", param, ctx)
-        return None
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Said:
+        """Give the label or the goal, and whether the post carries or serves it."""
+        if isinstance(value, Said):
+            return value
+        name, goal = value.removeprefix("not-"), value.removeprefix("not-").removeprefix("goal:")
+        if name not in LABELS and (name == goal or not goal):
+            known = ", ".join(f"{label}, not-{label}" for label in LABELS)
+            self.fail(f"{value!r} is no label; there are: {known}, goal:NAME, not-goal:NAME", param, ctx)
+        return Said(name == value, label=name) if name in LABELS else Said(name == value, goal=goal)
 
 
 SINCE = Since()

@@ -20,6 +20,7 @@ from listener.config.sections import (
     BriefingSection,
     FeedEntry,
     GoalEntry,
+    JudgeSection,
     LabelsSection,
     MeSection,
     NetworkSection,
@@ -57,7 +58,7 @@ _RIGHT: Final = {
 
 Model = TypeVar("Model", bound=BaseModel)
 
-__all__ = ["Config", "FeedEntry", "GoalEntry", "check_connectors", "connector_settings", "keys", "load"]
+__all__ = ["Config", "FeedEntry", "GoalEntry", "check_connectors", "connector_settings", "judge_key", "keys", "load"]
 
 
 class Config(BaseModel):
@@ -69,6 +70,7 @@ class Config(BaseModel):
     network: NetworkSection = NetworkSection()
     briefing: BriefingSection = BriefingSection()
     labels: LabelsSection = LabelsSection()
+    judge: JudgeSection = JudgeSection()
     me: MeSection = MeSection()
     policy: PolicySection = PolicySection()
     feeds: Annotated[tuple[FeedEntry, ...], LIST] = ()
@@ -124,6 +126,16 @@ def connector_settings(config: Config, name: str, model: type[Model]) -> Model:
         if isinstance(value, str) and _is_secret(model, key):
             table[key] = read_secret(f"{place}: {section}.{key}", value, config._environ, config._folder)
     return _validated(model, table, place, section)
+
+
+def judge_key(config: Config) -> str | None:
+    """Fetch the judge's key, only now that it is needed; None: it has none."""
+    value = config.judge.key
+    if value is None:
+        return None
+    return read_secret(
+        f"{config.path or NOWHERE}: judge.key", value.get_secret_value(), config._environ, config._folder
+    )
 
 
 def check_connectors(config: Config, known: Sequence[str]) -> None:

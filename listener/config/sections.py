@@ -70,6 +70,12 @@ def _contact(text: str) -> str:
     return text
 
 
+def _endpoint(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s@?#]*)?", text):
+        raise ValueError("must be an address that starts with https:// or http://, without a name or a query in it")
+    return text
+
+
 def _openings(entries: tuple[str, ...]) -> tuple[str, ...]:
     try:
         NetworkRules(allow_private=entries)
@@ -176,6 +182,27 @@ class PolicySection(BaseModel):
     """Platforms where a record of a person as a lead may be kept."""
     link_identities: Annotated[tuple[Line, ...], LIST] = ()
     """Platforms whose accounts may be tied to a person's accounts elsewhere."""
+
+
+class JudgeSection(BaseModel):
+    """A language model that is asked about posts the classifier is unsure of; off until you name an endpoint."""
+
+    model_config = STRICT
+
+    base_url: Annotated[Address, AfterValidator(_endpoint)] | None = None
+    """Any endpoint that speaks OpenAI's interface; one on your own machine needs `network.allow_private` too."""
+    model: Line = "default"
+    """The model's name there."""
+    key: SecretStr | None = None
+    """Your key there; a model on your own machine needs none."""
+    calls_a_day: float = Field(default=50.0, ge=0, le=100_000)
+    """Most posts that it is asked about in a day."""
+    tokens_a_day: float = Field(default=50_000.0, ge=0, le=100_000_000)
+    """Most tokens that this may cost in a day."""
+    low: float = Field(default=0.15, ge=0, lt=1)
+    """It is asked where a label's probability is at least this…"""
+    high: float = Field(default=0.75, gt=0, le=1)
+    """…and at most this."""
 
 
 class FeedEntry(BaseModel):
