@@ -21,9 +21,9 @@ Likeness = Literal["same words", "same names and words"]
 READ: Final = 40
 """Words of a post, its title first, that are compared: what is told comes first."""
 CHARACTERS_READ: Final = 500
-MARKS: Final = 8
+MARKS: Final = 6
 """Terms of a post by which later posts find it, the most telling ones."""
-ASKED: Final = 12
+ASKED: Final = 8
 """Terms of a new post that are looked up."""
 MARK_BASE: Final = 1 << 18
 MARK_BITS: Final = 22
