@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from listener import limits, normalise, stories, urls
+from listener import limits, normalise, stories, telling, urls
 from listener.connector import Connector, Http
 from listener.policy import Policies
 from listener.store import Store
@@ -102,4 +102,5 @@ def _decided(tools: Tools, found: Draft, scores: Scores, relevance: Mapping[str,
         relevance=relevance,
         link_key=None if link is None else urls.link_key(link),
         simhash=stories.simhash(f"{post.title or ''} {post.text}"),
+        marks=telling.read(post).asked,
     )
