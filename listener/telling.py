@@ -309,7 +309,8 @@ def _different_form(one: Telling, other: Telling) -> bool:
 def _same_order(one: Telling, other: Telling) -> bool:
     """Say whether most words of the shorter stand in the longer, in the same order, and are enough for a copy."""
     short = min(len(one.words), len(other.words))
-    blocks = SequenceMatcher(None, *sorted((one.words, other.words)), autojunk=False).get_matching_blocks()
+    first, second = sorted((one.words, other.words))
+    blocks = SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks()
     return short >= COPIED_WORDS and sum(block.size for block in blocks) >= ORDERED_COPY * short
 
 
