@@ -45,6 +45,8 @@ _GLOBAL_6: Final = IPv6Network("2000::/3")
 _REFUSED_6: Final = tuple(
     IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20")
 )
+# Where clouds answer questions for keys, beside link-local addresses: Azure, Alibaba, Oracle, Amazon, Google.
+_METADATA: Final = frozenset({"168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"})
 _ISATAP: Final = frozenset({0x0000_5EFE, 0x0200_5EFE})
 _NAME: Final = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]*[a-z_][a-z0-9_-]*")
 
@@ -64,6 +66,17 @@ def is_public(address: str) -> bool:
     if int(found) >> 32 & 0xFFFF_FFFF in _ISATAP:
         return False
     return found in _GLOBAL_6 and not any(found in network for network in _REFUSED_6)
+
+
+@lru_cache(maxsize=4_096)
+def is_metadata(address: str) -> bool:
+    """Say whether a machine's own neighbours, or a cloud's keys, may answer there; nobody is advised to open that."""
+    try:
+        found = _parsed(address)
+    except ValueError:
+        return False
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return (mapped or found).is_link_local or str(mapped or found) in _METADATA
 
 
 @dataclass(frozen=True, slots=True)

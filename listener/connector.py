@@ -5,9 +5,10 @@ Connectors are found by entry point (group `listener.connectors`) and never impo
 """
 
 import json
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -125,6 +126,8 @@ class Traits:
     """What a person may paste for `feeds add`."""
     files: tuple[str, ...] = ()
     """What files `listener import` takes and what must be in them, line by line, for people."""
+    closed: Mapping[str, str] = field(default_factory=dict)
+    """Addresses of the platform (a pattern, from the host on) at which nothing can be read, and why, for people."""
     platforms: tuple[str, ...] = ()
     """Platforms that its posts were said on, each a row of the policy table; empty: the connector's own name."""
 
@@ -264,6 +267,13 @@ def connectors() -> dict[str, type[Connector]]:
     Loading imports the connector's module; the client library behind it is the module's own matter.
     """
     return {name: load(name) for name in names()}
+
+
+def closed(text: str) -> str | None:
+    """Say why nothing can be read at an address that a platform keeps to itself; None: no connector says so."""
+    address = re.sub(r"\A(?:https?://)?(?:(?:www|m|web)\.)?", "", text.strip()[: limits.URL_BYTES].lower())
+    found = ((kind.traits.closed, pattern) for kind in connectors().values() for pattern in kind.traits.closed)
+    return next((reasons[pattern] for reasons, pattern in found if re.match(pattern, address)), None)
 
 
 def load(name: str) -> type[Connector]:

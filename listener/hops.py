@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
 
 from listener import limits
-from listener.addresses import NetworkRules
+from listener.addresses import NetworkRules, is_metadata
 from listener.errors import Refused
 from listener.types import Request
 
@@ -93,7 +93,10 @@ def next_hop(hop: Hop, status: int, location: str, rules: NetworkRules, redirect
     here = hop.target
     if hop.count >= redirects:
         raise Refused(f"the address leads through more than {redirects} redirects, the last of them at {here.host}")
-    goal = _spoken(target(_joined(here.url, location), rules), HTTP)
+    try:
+        goal = _spoken(target(_joined(here.url, location), rules), HTTP)
+    except Refused as error:
+        raise Refused(f"{here.host} redirects to where we do not follow: {error}") from error
     if here.scheme == "https" and goal.scheme == "http":
         raise Refused(f"{here.host} redirects from https to http ({goal.host}), which anybody on the way can change")
     crossed = goal.origin != here.origin
@@ -129,6 +132,8 @@ def target(url: str, rules: NetworkRules) -> Target:
     scheme, host, digits, rest = match.groups()
     port = int(digits) if digits else _PORTS[scheme]
     if not rules.allows_port(port, host):
+        if is_metadata(host.strip("[]")):
+            raise Refused(f"port {port} of {host} is not among the allowed ones, nor is its address one for feeds")
         raise Refused(
             f"port {port} of {host} is not among the allowed ones; "
             f"add it to network.ports, or '{host}:{port}' to network.allow_private"

@@ -29,6 +29,9 @@ NOISY: Final = (
 _SHORTEST: Final = 4
 """A shorter secret would hide half of every log line; it is no secret either."""
 _FILE_BYTES: Final = 65_536
+_TYPED_CHARS: Final = 2_000
+SHOWN_CHARS: Final = 80
+"""So much of what a person typed is repeated to them."""
 
 _NAMES: Final = (
     r"(?:access|refresh|bearer|session|auth|oauth|id)?[_-]?tokens?|token[_-]secret|access[_-]?jwt|refresh[_-]?jwt|jwt|"
@@ -65,6 +68,12 @@ def redact(text: str, extra: Iterable[str] = ()) -> str:
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
+
+
+def quoted(text: str) -> str:
+    """Write what a person typed into a message: in quotes, its beginning only, and nothing secret."""
+    shown = re.sub(r"[^\s/@:]{1,200}:[^\s/@]{1,200}@", f"{HIDDEN}@", redact(text[:_TYPED_CHARS]))
+    return repr(shown if len(shown) <= SHOWN_CHARS else f"{shown[:SHOWN_CHARS]}…")
 
 
 def read_secret(key: str, value: str, environ: Mapping[str, str], folder: Path) -> str:

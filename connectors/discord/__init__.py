@@ -65,6 +65,12 @@ class Discord(Connector):
             "each answer says what is left, 50 requests a second in all; 10,000 refused ones in 10 minutes shut an "
             "address out (docs.discord.com/developers/topics/rate-limits, read 2026-11-23)"
         ),
+        closed={
+            r"(?:\w+\.)?(?:discord(?:app)?\.com/(?:channels|invite)|discord\.gg)\b": (
+                "that is no channel of Discord; open the channel in a browser and paste its address, "
+                "discord.com/channels/SERVER/CHANNEL with two long numbers; your own bot must be in its server"
+            ),
+        },
         examples=("https://discord.com/channels/267624335836053506/267631170882240512",),
     )
 

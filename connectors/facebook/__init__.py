@@ -65,6 +65,12 @@ class Facebook(HttpConnector):
             "4,800 calls a day for each person that the page reaches "
             "(developers.facebook.com/docs/graph-api/overview/rate-limiting, read 2026-11-23)"
         ),
+        closed={
+            r"facebook\.com/(?:groups|events|watch|hashtag|search|profile\.php|people|marketplace|reel|share)\b": (
+                "Facebook lets no program read groups, profiles, events or searches; what can be read: a page that you "
+                "run (its facebook.com/NAME address), and your own export (`listener import FILE`)"
+            ),
+        },
         examples=("https://www.facebook.com/YourPage", "facebook:me/feed", "facebook:me/comments"),
     )
 

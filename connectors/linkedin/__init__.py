@@ -68,6 +68,12 @@ class LinkedIn(HttpConnector):
         ),
         interval_s=3_600.0,
         limit="by app, method and day, shown in the developer portal (learn.microsoft.com/linkedin, read 2026-11-23)",
+        closed={
+            r"(?:[a-z]{2}\.)?linkedin\.com/(?:in|pub|groups|jobs|search|feed|newsletters|events|school|pulse)\b": (
+                "LinkedIn lets no program read members, groups, searches or the home feed; what can be read: a page "
+                "that you run (its linkedin.com/company/… address), and your own export (`listener import FILE`)"
+            ),
+        },
         examples=("https://www.linkedin.com/company/1234567/", "linkedin:company/1234567/comments"),
     )
 

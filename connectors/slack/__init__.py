@@ -71,6 +71,12 @@ class Slack(Connector):
             "50 requests a minute and method for your own app; once a minute and 15 messages for distributed ones "
             "(docs.slack.dev/apis/web-api/rate-limits, read 2026-11-23)"
         ),
+        closed={
+            r"[\w-]+\.slack\.com/(?:client|archives|team|messages)\b": (
+                "that is no channel of Slack; use Copy link on the channel and paste that, "
+                "NAME.slack.com/archives/C… ; your own app must be in the channel"
+            ),
+        },
         examples=("https://acme.slack.com/archives/C011DUKE8", "slack:C011DUKE8"),
     )
 

@@ -32,7 +32,6 @@ KEPT_S: Final = 86_400.0
 """How long an update waits for its bot (core.telegram.org/bots/api#getting-updates, read 2026-11-23)."""
 
 _PASTED: Final = re.compile(r"telegram(?::\s*updates)?|my telegram bot", re.IGNORECASE)
-_PAGE: Final = re.compile(r"(?:https?://)?(?:t|telegram)\.me/(?:s/|c/)?[\w+-]{2,64}(?:/\d+)*/?", re.IGNORECASE)
 
 
 class Settings(connector.Settings):
@@ -92,7 +91,13 @@ class Telegram(HttpConnector):
         ),
         interval_s=600.0,
         limit="updates are kept for 24 hours; 100 a request (core.telegram.org/bots/api, read 2026-11-23)",
-        examples=("telegram:updates", "https://t.me/name_of_a_channel_with_your_bot"),
+        examples=("telegram:updates",),
+        closed={
+            r"(?:t|telegram)\.me/": (
+                "Telegram shows a channel only to bots that are in it, so a public channel of others cannot be read; "
+                "where your own bot is in it, `listener feeds add telegram:updates` brings it with all the bot sees"
+            ),
+        },
     )
 
     def request(self, feed: Feed, cursor: str | None) -> Request:
@@ -131,9 +136,9 @@ class Telegram(HttpConnector):
         connector.refuse(answer)
 
     def feed_for(self, text: str) -> Feed | None:
-        """Take `telegram:updates`, or the address of any channel: what the bot sees of it comes with the rest."""
+        """Take `telegram:updates`; no channel can be read alone."""
         text = text.strip()
-        if len(text) > 200 or not (_PASTED.fullmatch(text) or _PAGE.fullmatch(text)):
+        if len(text) > 200 or not _PASTED.fullmatch(text):
             return None
         return Feed(0, self.name, QUERY, self.name, title=TITLE, home_url="https://web.telegram.org/")
 

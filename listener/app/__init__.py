@@ -5,6 +5,7 @@ What a verb does not need is not built: listing posts opens the store and nothin
 
 import os
 import platform
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from listener import health, schedule
 from listener.app.judging import CALLS, TOKENS, Judging
@@ -87,6 +89,8 @@ class App(Learning, Measuring, Judging):
 
     def find_feed(self, text: str) -> FeedState:
         """Find a stored feed by number, address, or title (its beginning will do if only one has it)."""
+        from listener.secrets import quoted
+
         states = self.store.feeds()
         exact = [state for state in states if text in (str(state.feed.id), state.feed.query, state.feed.title)]
         if exact:
@@ -99,8 +103,8 @@ class App(Learning, Measuring, Judging):
             return found[0]
         if found:
             titles = ", ".join(f"{state.feed.id} {state.feed.title}" for state in found[:5])
-            raise StoreError(f"{text!r} could be any of: {titles}; say the number")
-        raise StoreError(f"no feed is called {text!r}; `listener feeds` lists them")
+            raise StoreError(f"{quoted(text)} could be any of: {titles}; say the number")
+        raise StoreError(f"no feed is called {quoted(text)}; `listener feeds` lists them")
 
     def check(self, feed: Feed) -> Checked:
         """Read a feed once without keeping anything; a page that is no feed leads to those it points at."""
@@ -124,18 +128,20 @@ class App(Learning, Measuring, Judging):
     def _discovered(self, feed: Feed, candidates: Sequence[Feed]) -> Checked:
         from listener import connector as socket
 
-        problems = []
+        problems: dict[str, list[str]] = {}
         for candidate in candidates[:DISCOVERED]:
             reader = self.connector(candidate.connector)
             try:
                 _, page = socket.poll(reader, candidate, None)
             except ConnectorError as error:
-                problems.append(str(error))
+                reason = re.split(r"[:;(]", str(error).removeprefix(f"{socket.named(candidate)}: "))[0].strip()
+                problems.setdefault(reason, []).append(urlsplit(candidate.query).path)
                 continue
             found = replace(candidate, title=page.title, home_url=page.home_url)
             return Checked(found, page.title, page.posts)
-        tried = f" (tried: {'; '.join(problems)})" if problems else ""
-        raise BadPayload(f"{feed.query} is no feed and points at none{tried}; paste the address of the feed itself")
+        tried = "; ".join(f"{', '.join(paths)}: {reason}" for reason, paths in problems.items())
+        advice = "this page is no feed and points at none that can be read; paste the address of the feed itself"
+        raise BadPayload(f"{feed.query}: {advice}" + (f" (tried {tried})" if tried else ""))
 
     def add_feed(self, feed: Feed, *, title: str | None = None, folder: str | None = None) -> tuple[Feed, bool]:
         """Keep a feed; give it with its number, and whether it is new."""

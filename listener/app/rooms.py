@@ -5,6 +5,7 @@ import logging
 import os
 import platform
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ import platformdirs
 from listener import config as configuration
 from listener.config import Config
 from listener.doctor import full_disk
-from listener.errors import ConfigError
+from listener.errors import ConfigError, Refused
 from listener.store import Store
 from listener.types import LABELS, Feed, Label
 
@@ -40,6 +41,7 @@ CHOSEN: Final = "thresholds_chosen"
 ME: Final = "Me"
 """Folder of the feeds of the user's own accounts."""
 NAME: Final = "listener"
+_LOGIN: Final = re.compile(r"\s*(?:feed:(?://)?)?https?://[^/?#\s]*@", re.IGNORECASE)
 
 
 def user_config() -> Path:
@@ -198,11 +200,18 @@ class Rooms:
     # feeds
 
     def feed_for(self, text: str) -> Feed | None:
-        """Ask every connector what a pasted text means; one that takes any address at all is asked last."""
-        from listener.connector import connectors
+        """Ask every connector what a pasted text means; one that takes any address at all is asked last.
 
+        Raises Refused with the reason where nobody may read what is at the address.
+        """
+        from listener.connector import closed, connectors
+
+        if _LOGIN.match(text):
+            raise Refused("the address holds a user name or password, which a feed would show; take one without")
         kinds = sorted(connectors().items(), key=lambda found: found[1].catch_all)
-        for name, _ in kinds:
+        for name, kind in kinds:
+            if kind.catch_all and (reason := closed(text)) is not None:
+                raise Refused(reason)
             feed = self.connector(name).feed_for(text)
             if feed is not None:
                 return feed
@@ -252,7 +261,16 @@ class Rooms:
     def _configured(self, number: int, entry: configuration.FeedEntry) -> Feed:
         if entry.connector is not None and entry.query is not None:
             return Feed(0, entry.connector, entry.query, entry.connector)
-        found = self.feed_for(entry.url or "")
+        return self._pasted(number, entry.url or "")
+
+    def _pasted(self, number: int, url: str) -> Feed:
+        from listener.secrets import quoted
+
+        where = f"{self.config.path}: [[feeds]] {number}"
+        try:
+            found = self.feed_for(url)
+        except Refused as error:
+            raise ConfigError(f"{where}: {quoted(url)}: {error}") from error
         if found is None:
-            raise ConfigError(f"{self.config.path}: [[feeds]] {number}: no connector can read {entry.url!r}")
+            raise ConfigError(f"{where}: no connector can read {quoted(url)}")
         return found

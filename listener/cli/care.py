@@ -12,7 +12,7 @@ import click
 
 from listener.cli import Command, Session
 from listener.cli.values import json_option
-from listener.errors import ListenerError
+from listener.errors import ListenerError, Refused
 
 if TYPE_CHECKING:
     from listener.starter import Answers
@@ -71,10 +71,15 @@ def _ask() -> "Answers":
     listen_to: list[str] = []
     with closing(App(Config())) as app:
         while line := click.prompt(">", default="", show_default=False, prompt_suffix=" ").strip():
-            if app.feed_for(line) is None:
-                click.echo("No connector knows that; paste the address of a page, a profile or a feed.")
-            else:
+            try:
+                known = app.feed_for(line) is not None
+            except Refused as error:
+                click.echo(f"No: {error}")
+                continue
+            if known:
                 listen_to.append(line)
+            else:
+                click.echo("No connector knows that; paste the address of a page, a profile or a feed.")
     return Answers(offer.strip(), know.strip(), tuple(listen_to))
 
 

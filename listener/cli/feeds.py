@@ -1,6 +1,7 @@
 """`listener feeds`: list, add, remove, check, change, import and export."""
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +12,7 @@ import click
 
 from listener.cli import Group, Session
 from listener.cli.values import json_option
-from listener.errors import ConnectorError, ListenerError
+from listener.errors import ConnectorError, ListenerError, Refused
 from listener.types import Feed, FeedState
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def add(session: Session, text: str, title: str | None, folder: str | None, unch
     app = session.app
     feed = app.feed_for(text)
     if feed is None:
-        raise click.UsageError(f"no connector knows {text!r}; paste the address of a page or a feed")
+        raise click.UsageError(_unknown(text))
     if not unchecked:
         try:
             checked = app.check(feed)
@@ -156,6 +157,20 @@ def add(session: Session, text: str, title: str | None, folder: str | None, unch
         click.echo(f"Feed {kept.id} is there already: {kept.title or kept.query}")
         return
     click.echo(f"Added feed {kept.id}: {kept.title or kept.query} ({kept.query})")
+
+
+def _unknown(text: str) -> str:
+    """Say that nobody knows what was pasted; of a bare name or tag, how connectors write one whole."""
+    from listener.connector import connectors
+    from listener.secrets import quoted
+
+    said, sign = f"no connector knows {quoted(text)}", text.strip()[:1]
+    if sign not in ("@", "#") or " " in text.strip():
+        return f"{said}; paste the address of a page or a feed"
+    pattern = re.compile(r"[^:/]*:?#\w+.*" if sign == "#" else r"\S*\bname\b\S*")
+    whole = [next(filter(pattern.fullmatch, kind.traits.examples), None) for kind in connectors().values()]
+    what = "tag" if sign == "#" else "name"
+    return f"{said}: a {what} alone does not say where; write it whole: {', '.join(one for one in whole if one)}"
 
 
 def _print_preview(checked: "Checked") -> None:
@@ -245,14 +260,19 @@ def _interval_s(text: str) -> float | None:
 def import_feeds(session: Session, file: Path) -> None:
     """Add every feed of an OPML file; nothing is fetched until the next poll."""
     from listener import opml
+    from listener.secrets import quoted
 
     app, added = session.app, 0
     found = opml.read(file.read_bytes())
     left_out = [f"{refused.title or refused.url}: {refused.reason}" for refused in found.refused]
     for entry in found.feeds:
-        feed = Feed(0, entry.connector, entry.url, entry.connector) if entry.connector else app.feed_for(entry.url)
+        try:
+            feed = Feed(0, entry.connector, entry.url, entry.connector) if entry.connector else app.feed_for(entry.url)
+        except Refused as error:
+            left_out.append(f"{entry.title or quoted(entry.url)}: {error}")
+            continue
         if feed is None:
-            left_out.append(f"{entry.title or entry.url}: no connector reads it")
+            left_out.append(f"{entry.title or quoted(entry.url)}: no connector reads it")
             continue
         _, is_new = app.add_feed(feed, title=entry.title, folder=entry.folder)
         added += is_new

@@ -4,10 +4,11 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
+from urllib.parse import urlsplit
 
 import pycurl
 
-from listener.addresses import NetworkRules, is_public
+from listener.addresses import NetworkRules, is_metadata, is_public
 from listener.errors import ConnectorError, Refused
 from listener.hops import REDIRECTS, Hop, next_hop
 from listener.tally import Limits, Tally, read_head
@@ -29,7 +30,9 @@ _TROUBLE: Final[Mapping[int, str]] = {
     pycurl.E_UNSUPPORTED_PROTOCOL: "{host} does not speak HTTP",
     pycurl.E_HTTP2: "{host} broke the rules of HTTP/2",
     92: "{host} broke off in the middle of its answer",  # E_HTTP2_STREAM, which pycurl does not name
-    pycurl.E_SSL_CONNECT_ERROR: "{host} does not speak https as it should",
+    pycurl.E_SSL_CONNECT_ERROR: (
+        "{host} does not speak https as it should; if it speaks http only, write http:// in front"
+    ),
     pycurl.E_PEER_FAILED_VERIFICATION: "the certificate of {host} is not to be trusted ({text}); nothing was sent",
 }
 
@@ -155,7 +158,7 @@ class Transfer:
         """Make the socket for an address that libcurl is about to connect to, or refuse."""
         where, port = address.addr[:2]
         if not self._setup.rules.allows(where, port, self.hop.target.host):
-            self.refused = _not_public(self.hop.target.host, where, port)
+            self.refused = _not_public(self.hop, where, port)
             return pycurl.SOCKET_BAD
         self.tried, self.private = True, not is_public(where)
         return _Socket(address.family, address.socktype, address.protocol)
@@ -188,6 +191,11 @@ def trouble(host: str, code: int, text: str) -> ConnectorError:
     return ConnectorError(_TROUBLE.get(code, "could not read {host} ({text})").format(host=host, text=shown))
 
 
-def _not_public(host: str, address: str, port: int) -> Refused:
+def _not_public(hop: Hop, address: str, port: int) -> Refused:
+    host = hop.target.host
     at = f"{host} is not a public address" if address == host else f"{host} is at {address}, no public address"
+    if hop.count:
+        at = f"{urlsplit(hop.request.url).hostname} redirects to {host}: {at}"
+    if is_metadata(address):
+        return Refused(f"{at}, and none that feeds come from; nothing was asked there")
     return Refused(f"{at}; if it is yours, put '{host}:{port}' into [network] allow_private to open it")
