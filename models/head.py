@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Protocol
 from zlib import crc32
 
@@ -48,6 +49,9 @@ class Shipped(Protocol):
     version: str
     thresholds: Mapping[Label, float]
 
+    def __hash__(self) -> int:
+        """Tell models apart: what the holdout says is kept for each."""
+
     def score(self, posts: Sequence[Post]) -> list[Scores]:
         """Give calibrated probabilities."""
 
@@ -70,9 +74,13 @@ class Frame:
 
     def features(self, posts: Sequence[Post], vectors: Floats) -> Floats:
         """Give (n, d + WORDS + 1): meaning, words, and one for all; each scaled by the square root of its prior."""
+        return self.rows(vectors, _counts(posts))
+
+    def rows(self, vectors: Floats, counts: Floats) -> Floats:
+        """Give the same of posts whose words are counted already."""
         meaning = _units(np.asarray(vectors, np.float32) - self.mean) * np.float32(math.sqrt(MEANING_PRIOR))
-        words = _units(_counts(posts) * self.rarity) * np.float32(math.sqrt(WORDS_PRIOR))
-        level = np.full((len(posts), 1), math.sqrt(LEVEL_PRIOR), np.float32)
+        words = _units(counts * self.rarity) * np.float32(math.sqrt(WORDS_PRIOR))
+        level = np.full((len(counts), 1), math.sqrt(LEVEL_PRIOR), np.float32)
         return np.hstack([meaning, words, level])
 
 
@@ -117,12 +125,18 @@ class Verdict:
     """What the whole correction would have done, where it was not taken whole."""
 
 
+@lru_cache(maxsize=2)
+def _held(model: Shipped) -> tuple[Floats, Floats, Floats]:
+    """Read the holdout once for each model: meanings, word counts, the shipped logits."""
+    posts = [post for post, _ in holdout.rows()]
+    return model.embed(posts), _counts(posts), _logits(model.score(posts))
+
+
 def frame(model: Shipped) -> Frame:
     """Measure on the holdout what posts share."""
-    posts = [post for post, _ in holdout.rows()]
-    found = (_counts(posts) > 0).sum(axis=0)
-    rarity = np.log((len(posts) + 1) / (found + 0.5))
-    return Frame(model.embed(posts).mean(axis=0).astype(np.float32), rarity.astype(np.float32))
+    vectors, counts, _ = _held(model)
+    rarity = np.log((len(counts) + 1) / ((counts > 0).sum(axis=0) + 0.5))
+    return Frame(vectors.mean(axis=0).astype(np.float32), rarity.astype(np.float32))
 
 
 def train(model: Shipped, posts: Sequence[Post], thumbs: Sequence[Thumbs]) -> Head:
@@ -140,9 +154,8 @@ def check(model: Shipped, head: Head) -> tuple[Head | None, dict[Label, Verdict]
 
     A label of which no figure falls by more than `FALL_MAX` is taken whole, another by a smaller share or not at all.
     """
-    posts = [post for post, _ in holdout.rows()]
-    before = _logits(model.score(posts))
-    added = head.frame.features(posts, model.embed(posts)) @ head.weights
+    vectors, counts, before = _held(model)
+    added = head.frame.rows(vectors, counts) @ head.weights
     verdicts = {}
     for column, label in enumerate(LABELS):
         truth = np.array([label in labels for _, labels in holdout.rows()])

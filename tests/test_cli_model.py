@@ -132,11 +132,13 @@ def test_a_thumb_on_a_goal_moves_its_ranking_and_can_be_taken_back(home):
 def test_removing_a_goal_removes_its_influence(home):
     home.write(f"{home.base}[[goals]]\n{GOALS.rsplit('[[goals]]', maxsplit=1)[1]}")
     assert "Web studio" not in shown(home, WEB_LEAD.title)["goals"]
-    leads = json.loads(home.ok("briefing", "--json").out)["leads"]
-    assert [lead["serves"] for lead in leads if lead["title"] == WEB_LEAD.title] == [None]
+    found = json.loads(home.ok("briefing", "--json").out)
+    items = found["leads"] + found["questions"]
+    assert [item["serves"] for item in items if item["title"] == WEB_LEAD.title] == [None]
     home.write(home.base)
-    leads = json.loads(home.ok("briefing", "--json").out)["leads"]
-    assert not any("serves" in lead["why"] for lead in leads)
+    found = json.loads(home.ok("briefing", "--json").out)
+    assert found["leads"]
+    assert not any("serves" in item["why"] for item in found["leads"] + found["questions"])
     home.write(home.base + GOALS)
     assert home.ok("posts", "--goal", "Web studio", "--json").rows()
 

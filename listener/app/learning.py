@@ -23,6 +23,8 @@ REPORT: Final = "head_report"
 RELATED_BY: Final = "related_by"
 RESCORED: Final = "rescored"
 BATCH: Final = 256
+TAUGHT: Final = 300
+"""Newest posts that get the new head's scores at once; older ones wait for `listener model rescore`."""
 FRESH: Final = timedelta(days=2)
 EVIDENCE_MIN: Final = 0.05
 """Logits under which a word is no evidence."""
@@ -106,7 +108,7 @@ class Learning(Rooms):
         )
         self.store.set_meta(REPORT, json.dumps(asdict(found) | {"at": self.now().isoformat()}))
         if before != self.store.head_version(HEAD):
-            self._rescore(self._fresh())
+            self._rescore(self._fresh(TAUGHT))
         return found
 
     def training(self) -> dict[str, object] | None:
@@ -120,7 +122,7 @@ class Learning(Rooms):
         self.store.save_head(HEAD, "", None, self.now())
         self.store.set_meta(REPORT, "")
         if had:
-            self._rescore(self._fresh())
+            self._rescore(self._fresh(TAUGHT))
 
     def rescore(self, watch: Callable[[int], None], stop: threading.Event) -> int:
         """Score the whole store again, batch by batch; a call that was stopped goes on at the next. Thumbs stay.
@@ -176,11 +178,11 @@ class Learning(Rooms):
         found = self.store.posts_by_id(list(said))
         return [stored.post for stored in found], [said[stored.id] for stored in found]
 
-    def _fresh(self) -> list[StoredPost]:
-        return self.store.posts(PostQuery(since=self.now() - FRESH, limit=RELATED))
+    def _fresh(self, limit: int) -> list[StoredPost]:
+        return self.store.posts(PostQuery(since=self.now() - FRESH, limit=limit))
 
     def _relate_fresh(self) -> None:
-        fresh = self._fresh()
+        fresh = self._fresh(RELATED)
         relevance = self.goals.relate([stored.post for stored in fresh])
         self.store.relate([(stored.id, found) for stored, found in zip(fresh, relevance, strict=True)])
 
