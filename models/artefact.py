@@ -25,7 +25,7 @@ from listener.types import LABELS, Label
 from models.embedding import DIMENSIONS, Table
 from models.features import BLOCKS, ROWS
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 FILE_BYTES: Final = 20_000_000
 HEADER_BYTES: Final = 200_000
 SHAPE: Final = (ROWS, len(LABELS))
@@ -35,7 +35,7 @@ PIECE_BYTES: Final = 16
 """What a piece may take as text, on average."""
 SEAL: Final = b"sha256:"
 SEAL_BYTES: Final = len(SEAL) + 64
-_MEMBERS: Final = ["header.json", "weights.npy", "pieces.txt", "vectors.npy", "scales.npy"]
+_MEMBERS: Final = ["header.json", "weights.npy", "meaning.npy", "pieces.txt", "vectors.npy", "scales.npy"]
 _BROKEN: Final = (
     zipfile.BadZipFile,
     zlib.error,
@@ -58,11 +58,13 @@ _REMEDY: Final = "install listener again, or make the file anew with `python -m 
 class Model:
     """Three calibrated linear models over one table of weights.
 
-    weights: (features.ROWS, len(LABELS)), int8
-    scales: (len(BLOCKS), len(LABELS)), float64: what 1 in the weights of a block is for a label
+    weights: (features.ROWS, len(LABELS)), int16
+    meaning: (2 × DIMENSIONS, len(LABELS)), int16: for the direction of the text, then of its head
+    scales: (len(BLOCKS) + 1, len(LABELS)), float64: what 1 in the weights of a block, last in `meaning`, is for a label
     """
 
-    weights: npt.NDArray[np.int8] = field(repr=False)
+    weights: npt.NDArray[np.int16] = field(repr=False)
+    meaning: npt.NDArray[np.int16] = field(repr=False)
     scales: npt.NDArray[np.float64]
     bias: Mapping[Label, float]
     calibration: Mapping[Label, tuple[float, float]]
@@ -87,7 +89,8 @@ def version_of(contents: Mapping[str, bytes], numbers: Mapping[str, Any]) -> str
 def shapes_of(pieces: int) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
     """Give type and shape of every array in the file, for a table of so many pieces."""
     return {
-        "weights.npy": (np.dtype(np.int8), SHAPE),
+        "weights.npy": (np.dtype("<i2"), SHAPE),
+        "meaning.npy": (np.dtype("<i2"), (2 * DIMENSIONS, len(LABELS))),
         "vectors.npy": (np.dtype(np.int8), (pieces, DIMENSIONS)),
         "scales.npy": (np.dtype("<f4"), (pieces,)),
     }
@@ -97,6 +100,7 @@ def contents_of(model: Model) -> dict[str, bytes]:
     """Give the members of the file, without the header."""
     arrays: dict[str, npt.NDArray[Any]] = {
         "weights.npy": model.weights,
+        "meaning.npy": model.meaning,
         "vectors.npy": model.table.vectors,
         "scales.npy": model.table.scales,
     }
@@ -227,8 +231,9 @@ def _checked(header: dict[str, Any], contents: dict[str, bytes]) -> Model:
     }
     model = Model(
         weights=arrays["weights.npy"],
+        meaning=arrays["meaning.npy"],
         scales=np.array([[_finite(value) for value in row] for row in header["scales"]]).reshape(
-            len(BLOCKS), len(LABELS)
+            len(BLOCKS) + 1, len(LABELS)
         ),
         bias={label: _finite(header["bias"][label]) for label in LABELS},
         calibration={label: _pair(header["calibration"][label]) for label in LABELS},

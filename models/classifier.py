@@ -7,9 +7,10 @@ numbers: a post scores the same alone and among a thousand others, in any order.
 import math
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, chain
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +21,20 @@ from models import artefact, embedding, features
 SHIPPED: Final = Path(__file__).with_name("shipped.npz")
 CHUNK_POSTS: Final = 256
 CHUNK_CHARS: Final = 60_000
-WORDS: Final = 60_000
+WORDS: Final = 40_000
 """Words remembered before a chunk starts anew; one chunk adds at most `CHUNK_CHARS` and one post."""
-VECTORS: Final = 20_000
-"""Words whose vectors are remembered, likewise; they are larger."""
 UNIT: Final = 256
 """Fixed point of the character sums: an n-gram of a word of k n-grams counts 1 / √k."""
+STEP: Final = 4_096
+"""Fixed point of a direction: products of whole numbers are exact in any order."""
+
+
+class Span(NamedTuple):
+    """Where something stands in a post: from `start` to before `end` in its title or its text."""
+
+    field: Literal["title", "text"]
+    start: int
+    end: int
 
 
 class Evidence(NamedTuple):
@@ -34,24 +43,30 @@ class Evidence(NamedTuple):
     label: Label
     text: str
     weight: float
+    spans: tuple[Span, ...]
+    """Where it stands; what stands nowhere ("<start> <end>" of an empty post) has none."""
 
 
 class Words(dict[str, int]):
-    """The words met so far, numbered; each with its hash and the sum of its character weights.
+    """The words met so far, numbered; each with its hash, the sum of its character weights and its vector.
 
-    hashes: uint32, by number · chars: (n, len(LABELS) + 1), int32, in 1 / UNIT; the last column is 1, for signs 0
+    hashes: uint32, by number · chars: (n, len(LABELS) + 1), int32, in 1 / UNIT; the last column is 1, for signs 0 ·
+    vectors: (n, embedding.DIMENSIONS), int16, in 1 / embedding.UNIT
     """
 
-    def __init__(self, weights: npt.NDArray[np.int8]) -> None:
+    def __init__(self, model: artefact.Model) -> None:
         super().__init__()
-        self._weights = weights
+        self._weights = model.weights
+        self._vectors = embedding.Vectors(model.table)
         room = WORDS + CHUNK_CHARS + 25_000
         self.hashes = np.zeros(room, np.uint32)
         self.chars = np.zeros((room, len(LABELS) + 1), np.int32)
+        self.vectors = np.zeros((room, embedding.DIMENSIONS), np.int16)
 
     def __missing__(self, word: str) -> int:
         number = self[word] = len(self)
         self.hashes[number] = features.word_hash(word)
+        self.vectors[number] = self._vectors.of(word)
         rows = features.char_rows(word)
         self.chars[number] = 0
         if rows:
@@ -59,6 +74,21 @@ class Words(dict[str, int]):
             self.chars[number, :-1] = np.rint(total * (UNIT / math.sqrt(len(rows))))
             self.chars[number, -1] = 1
         return number
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What the words of a chunk of posts add up to; a row a post.
+
+    text, head, chars: sums of weights, (n, len(LABELS)); chars has the number of spelt words behind ·
+    counts: distinct features of text and head, (n, 2) · meaning: (n, len(LABELS)), in 1 / STEP
+    """
+
+    text: list[list[int]]
+    head: list[list[int]]
+    chars: list[list[int]]
+    counts: list[list[int]]
+    meaning: list[list[float]]
 
 
 class Classifier:
@@ -69,8 +99,8 @@ class Classifier:
         self.thresholds: Mapping[Label, float] = dict(model.thresholds)
         self.about = model.about
         self._model = model
-        self._words = Words(model.weights)
-        self._vectors = embedding.Vectors(model.table, VECTORS + CHUNK_CHARS + 25_000)
+        self._words = Words(model)
+        self._meaning = model.meaning.astype(np.float64)
         self._lock = threading.Lock()
         slope, offset = (np.array([model.calibration[label][i] for label in LABELS]) for i in (0, 1))
         self._scales = model.scales * slope
@@ -84,18 +114,8 @@ class Classifier:
         for chunk in _chunks(posts):
             with self._lock:
                 sums = self._sums(chunk)
-            scores += map(self._scores, *sums)
+            scores += map(self._scores, sums.text, sums.head, sums.chars, sums.counts, sums.meaning)
         return scores
-
-    def explain(self, post: Post, most: int = 5) -> list[Evidence]:
-        """Give the words and pairs of words that moved each label most, at most `most` a label, strongest first."""
-        words = features.tokens(features.text_of(post))
-        found = self._contributions(words)
-        evidence: list[Evidence] = []
-        for column, label in enumerate(LABELS):
-            ranked = sorted(found.items(), key=lambda item: -abs(item[1][column]))[:most]
-            evidence += [Evidence(label, text, float(weights[column])) for text, weights in ranked if weights[column]]
-        return evidence
 
     def embed(self, posts: Sequence[Post]) -> npt.NDArray[np.float32]:
         """Give each post's meaning as a direction: (n_posts, embedding.DIMENSIONS), float32, each of length 1.
@@ -104,63 +124,127 @@ class Classifier:
         """
         found = [np.zeros((0, embedding.DIMENSIONS), np.float32)]
         for chunk in _chunks(posts):
+            split = [features.tokens(text) for text in chunk]
+            starts = [0, *accumulate(map(len, split[:-1]))]
             with self._lock:
-                if len(self._vectors) > VECTORS:
-                    self._vectors.clear()
-                sums = self._vectors.sums([features.tokens(text) for text in chunk])
-            found.append(embedding.directions(sums))
+                self._forget()
+                vectors = self._words.vectors[self._numbers(split)]
+            found.append(embedding.directions(np.add.reduceat(vectors, starts, dtype=np.int32)).astype(np.float32))
         return np.concatenate(found)
 
-    def _sums(self, texts: Sequence[str]) -> tuple[list[list[int]], ...]:
-        """Sum the weights of each text, its head and its characters, for each label; then count their features."""
+    def explain(self, post: Post, most: int = 5) -> list[Evidence]:
+        """Give the words and pairs of words that moved each label most, at most `most` a label, strongest first."""
+        found = features.token_spans(features.text_of(post))
+        moved, places = self._contributions([token for token, _, _ in found])
+        evidence: list[Evidence] = []
+        for column, label in enumerate(LABELS):
+            for text in sorted(moved, key=lambda text: -abs(moved[text][column]))[:most]:
+                if weight := float(moved[text][column]):
+                    spans = [(found[first][1], found[last][2]) for first, last in places[text]]
+                    evidence.append(Evidence(label, text, weight, _spans(post, spans)))
+        return evidence
+
+    def _forget(self) -> None:
         if len(self._words) > WORDS:
             self._words.clear()
+
+    def _sums(self, texts: Sequence[str]) -> Sums:
+        self._forget()
         split = [features.tokens(text) for text in texts]
         lengths = [len(words) for words in split]
         heads = [features.head_length(words) for words in split]
-        found = features.word_segments(self._words.hashes[self._numbers([*split, (features.START,)])], lengths, heads)
+        numbers = self._numbers([*split, (features.START,)])
+        found = features.word_segments(self._words.hashes[numbers], lengths, heads)
         sums = np.add.reduceat(self._model.weights[found.rows], found.starts, dtype=np.int64)
         distinct = [set(words) for words in split]
         starts = [0, *accumulate(map(len, distinct[:-1]))]
         chars = np.add.reduceat(self._words.chars[self._numbers(distinct)], starts, dtype=np.int64)
-        return sums[0::2].tolist(), sums[1::2].tolist(), chars.tolist(), found.counts.reshape(-1, 2).tolist()
+        meaning = self._meanings(numbers, lengths, heads)
+        return Sums(
+            text=sums[0::2].tolist(),
+            head=sums[1::2].tolist(),
+            chars=chars.tolist(),
+            counts=found.counts.reshape(-1, 2).tolist(),
+            meaning=meaning.tolist(),
+        )
 
-    def _scores(self, text: list[int], head: list[int], chars: list[int], counts: list[int]) -> Scores:
+    def _directions(
+        self, numbers: npt.NDArray[np.int64], lengths: Sequence[int], heads: Sequence[int]
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+        """Sum the vectors of each text and its head, (2 × n, DIMENSIONS), then give both directions side by side."""
+        starts = np.array([0, *accumulate(lengths[:-1])])
+        cuts = np.stack([starts, starts + heads], axis=1).ravel()
+        # Where a head is all there is, the rest sums to the next START's vector, which is zeros.
+        sums = np.add.reduceat(self._words.vectors[numbers], cuts, dtype=np.int32)
+        sums[0::2] += sums[1::2]
+        sums[1::2] = sums[0::2] - sums[1::2]
+        return sums, embedding.directions(sums).reshape(len(lengths), -1)
+
+    def _meanings(
+        self, numbers: npt.NDArray[np.int64], lengths: Sequence[int], heads: Sequence[int]
+    ) -> npt.NDArray[np.float64]:
+        _, found = self._directions(numbers, lengths, heads)
+        return np.asarray(np.rint(found * STEP) @ self._meaning)
+
+    def _scores(
+        self, text: list[int], head: list[int], chars: list[int], counts: list[int], meaning: list[float]
+    ) -> Scores:
         # Three labels are too few for numpy.
-        units = (1 / math.sqrt(counts[0]), 1 / math.sqrt(counts[1]), 1 / (UNIT * math.sqrt(chars[-1] or 1)))
+        units = (1 / math.sqrt(counts[0]), 1 / math.sqrt(counts[1]), 1 / (UNIT * math.sqrt(chars[-1] or 1)), 1 / STEP)
         scores: dict[Label, float] = {}
         for column, (label, scale, offset) in enumerate(self._lines):
             logit = text[column] * scale[0] * units[0] + head[column] * scale[1] * units[1]
-            logit += chars[column] * scale[2] * units[2] + offset
+            logit += chars[column] * scale[2] * units[2] + meaning[column] * scale[3] * units[3] + offset
             scores[label] = 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
         return scores
 
     def _numbers(self, split: Iterable[Iterable[str]]) -> npt.NDArray[np.int64]:
         return np.fromiter(map(self._words.__getitem__, chain.from_iterable(split)), np.int64)
 
-    def _contributions(self, words: Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
-        """Share out a post's logits over its words and pairs; what two of them hash to is counted for both."""
-        with self._lock:
-            if len(self._words) > WORDS:
-                self._words.clear()
-            numbers = np.array([self._words[word] for word in (*words, features.START)])
-            hashes, chars = self._words.hashes[numbers], self._words.chars[numbers]
+    def _contributions(
+        self, words: Sequence[str]
+    ) -> tuple[dict[str, npt.NDArray[np.float64]], dict[str, list[tuple[int, int]]]]:
+        """Share out a post's logits over its words and pairs; what two of them hash to is counted for both.
+
+        Gives the weights of each, (len(LABELS),), and at which tokens it stands.
+        """
         head = features.head_length(words)
+        with self._lock:
+            self._forget()
+            numbers = self._numbers([words, (features.START,)])
+            hashes, chars = self._words.hashes[numbers], self._words.chars[numbers]
+            meant = self._meant(numbers, len(words), head)
         found = features.word_segments(hashes, [len(words)], [head])
         spelt = len(set(numbers[chars[:, -1] > 0].tolist()))
-        units = self._scales / np.sqrt([*found.counts, max(spelt, 1)])[:, None]
+        units = self._scales[:3] / np.sqrt([*found.counts, max(spelt, 1)])[:, None]
         table = self._model.weights
         rows = [features.text_rows(hashes[:-1], hashes[1:]), features.head_rows(hashes[:-1], hashes[1:])]
         moved: dict[str, npt.NDArray[np.float64]] = {}
-        # Backwards, so that of a repeated word the first mention counts, which may stand in the head.
-        for place, word in reversed(list(enumerate(words))):
-            after = words[place + 1] if place + 1 < len(words) else features.END
-            names = (_name(word), f"{_name(word)} {_name(after)}")
-            for kind, name in enumerate(names):
-                weight = sum((table[rows[b][kind][place]] * units[b] for b in range(1 + (place < head))), np.zeros(3))
-                moved[name] = weight + (chars[place, :-1] / UNIT * units[2] if kind == 0 else 0)
+        places: dict[str, list[tuple[int, int]]] = {}
+        for place, word in enumerate(words):
+            last = min(place + 1, len(words) - 1)
+            after = words[last] if last > place else features.END
+            for kind, name in enumerate((_name(word), f"{_name(word)} {_name(after)}")):
+                # Of a repeated word the first mention counts, which may stand in the head.
+                if name not in moved:
+                    weight = sum(
+                        (table[rows[b][kind][place]] * units[b] for b in range(1 + (place < head))), np.zeros(3)
+                    )
+                    moved[name] = weight + (chars[place, :-1] / UNIT * units[2] if kind == 0 else 0)
+                moved[name] = moved[name] + (meant[place] if kind == 0 else 0)
+                places.setdefault(name, []).append((place, last if kind else place))
         del moved[_name(features.START)]
-        return moved
+        return moved, places
+
+    def _meant(self, numbers: npt.NDArray[np.int64], length: int, head: int) -> npt.NDArray[np.float64]:
+        """Share out what the directions of text and head added over the tokens: (length, len(LABELS))."""
+        sums, _ = self._directions(numbers, [length], [head])
+        sizes = np.maximum(np.linalg.norm(sums.astype(np.float64), axis=1), 1)
+        vectors = self._words.vectors[numbers[:length]].astype(np.float64)
+        text, first = np.split(self._meaning * self._scales[3], 2)
+        shared: npt.NDArray[np.float64] = vectors @ text / sizes[0]
+        shared[:head] += vectors[:head] @ first / sizes[1]
+        return shared
 
 
 def load(path: Path | None = None) -> Classifier:
@@ -183,3 +267,15 @@ def _chunks(posts: Iterable[Post]) -> Iterator[list[str]]:
 
 def _name(token: str) -> str:
     return features.NAMES.get(token, token)
+
+
+def _spans(post: Post, places: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
+    """Tell places of the joined text apart as those of title and text; a pair over both gives two spans."""
+    cut = len(post.title) + 1 if post.title else 0
+    found: list[Span] = []
+    for start, end in places:
+        if start < min(end, cut - 1):
+            found.append(Span("title", start, min(end, cut - 1)))
+        if max(start, cut) < end:
+            found.append(Span("text", max(start, cut) - cut, end - cut))
+    return tuple(found)

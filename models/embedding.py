@@ -6,10 +6,8 @@ numbers until the last step, so a post's vector is the same alone and among othe
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -35,24 +33,19 @@ class Table:
     scales: npt.NDArray[np.float32] = field(repr=False)
 
 
-class Vectors(dict[str, int]):
-    """The words met so far, numbered, each with its vector.
+class Vectors:
+    """Looks words up in a table."""
 
-    vectors: by number, (room, DIMENSIONS), int16, in 1 / UNIT
-    """
-
-    def __init__(self, table: Table, room: int) -> None:
-        super().__init__()
+    def __init__(self, table: Table) -> None:
         self._table = table
         self._numbers = {piece: number for number, piece in enumerate(table.pieces)}
-        self.vectors = np.zeros((room, DIMENSIONS), np.int16)
 
-    def __missing__(self, word: str) -> int:
-        number = self[word] = len(self)
+    def of(self, word: str) -> npt.NDArray[np.float64]:
+        """Give a word's vector in whole 1 / UNIT, at most `LIMIT` of them; zeros for a placeholder."""
         pieces = self.pieces(word)
         scaled = self._table.vectors[pieces] * self._table.scales[pieces, None].astype(np.float64)
-        self.vectors[number] = np.clip(np.rint(scaled * UNIT).sum(axis=0), -LIMIT, LIMIT)
-        return number
+        found: npt.NDArray[np.float64] = np.clip(np.rint(scaled * UNIT).sum(axis=0), -LIMIT, LIMIT)
+        return found
 
     def pieces(self, word: str) -> list[int]:
         """Cut a word into pieces; letters that no piece knows are left out."""
@@ -77,19 +70,12 @@ class Vectors(dict[str, int]):
             start = end
         return found
 
-    def sums(self, split: Sequence[Sequence[str]]) -> npt.NDArray[np.int64]:
-        """Sum the vectors of each post's words (each post has at least one): (n_posts, DIMENSIONS)."""
-        numbers = np.fromiter(map(self.__getitem__, chain.from_iterable(split)), np.int64)
-        sizes = np.array([len(words) for words in split])
-        sums: npt.NDArray[np.int64] = np.add.reduceat(self.vectors[numbers], sizes.cumsum() - sizes, dtype=np.int64)
-        return sums
 
-
-def directions(sums: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    """Bring vectors to length 1; a post without a known word keeps zeros."""
+def directions(sums: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float64]:
+    """Bring vectors, one a row, to length 1; a row of zeros stays."""
     values = sums.astype(np.float64)
     lengths = np.sqrt((values * values).sum(axis=1, keepdims=True))
-    found: npt.NDArray[np.float32] = (values / np.maximum(lengths, 1)).astype(np.float32)
+    found: npt.NDArray[np.float64] = values / np.maximum(lengths, 1)
     return found
 
 

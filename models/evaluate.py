@@ -1,7 +1,9 @@
 """Measure the classifier: `python -m models.evaluate [DATA.jsonl] [--by source|platform|lang] [--json]`.
 
-DATA holds a JSON object a line with `text` and `labels`; `-` reads standard input. Without DATA it prints the figures
-that the model's file carries: those come from sources left out of training in turn (`python -m models.train`).
+DATA holds a JSON object a line with `text` and `labels`; `-` reads standard input. Three baselines are measured on
+the same rows: keyword rules, a question mark, TF-IDF with logistic regression trained on `models/corpus`. Without DATA
+it prints the figures that the model's file carries: those come from sources left out of training in turn
+(`python -m models.train`).
 """
 
 import argparse
@@ -19,6 +21,7 @@ from listener.errors import ModelError
 from listener.types import LABELS, Label, Post, Scores
 from models.classifier import Classifier, load
 
+CORPUS: Final = Path(__file__).with_name("corpus")
 ROUNDS: Final = 1_000
 BINS: Final = 10
 Floats = npt.NDArray[np.float64]
@@ -137,6 +140,14 @@ def evaluate(classifier: Classifier, rows: Sequence[Row], by: str | None = None)
     return found
 
 
+def beside(rows: Sequence[Row]) -> dict[str, dict[str, Figures]]:
+    """Measure the three baselines on the same rows, each at a threshold of one half."""
+    from models.baselines import all_of  # which imports scikit-learn to train one
+
+    texts, truth = [row.text for row in rows], truth_of(rows)
+    return {name: figures(truth, baseline(texts), dict.fromkeys(LABELS, 0.5)) for name, baseline in all_of().items()}
+
+
 def table(labels: Mapping[str, Figures]) -> str:
     """Write figures as a Markdown table, the 95 % interval behind each."""
     names = ("average_precision", "precision", "recall", "f1", "calibration_error")
@@ -159,6 +170,8 @@ def _cell(found: Figures, name: str) -> str:
 
 def _print(found: Figures) -> None:
     print(f"model {found['model']}, {found['rows']} rows\n\n{table(found['labels'])}")
+    for name, labels in found.get("baselines", {}).items():
+        print(f"\nbeside it, {name}\n\n{table(labels)}")
     for name, labels in found.get("by", {}).items():
         print(f"\n{name or '(none)'}\n\n{table(labels)}")
     if found.get("trained_on"):
@@ -177,9 +190,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         classifier = load(chosen.model)
         if chosen.data is None:
             held = classifier.about.get("figures", {})
-            found = {"model": classifier.version, "rows": held.get("rows", 0), "labels": held.get("labels", {})}
+            found = {
+                "model": classifier.version,
+                "rows": held.get("rows", 0),
+                "labels": held.get("labels", {}),
+                "baselines": held.get("baselines", {}),
+            }
         else:
-            found = evaluate(classifier, _read(chosen.data), chosen.by)
+            rows = _read(chosen.data)
+            found = evaluate(classifier, rows, chosen.by) | {"baselines": beside(rows)}
     except (ModelError, OSError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 1

@@ -47,6 +47,14 @@ _PERSON: Final = re.compile(r"@[\w.\-]+|\bu/\w+")
 _COMMUNITY: Final = re.compile(r"\br/\w+")
 _MONEY: Final = re.compile(r"[$€£]\s?\d[\d.,]*[km]?")
 _NUMBER: Final = re.compile(r"\d[\d.,:]*")
+# In this order. A letter of the first is in every text that the pattern finds; "" is in all.
+_REPLACED: Final = (
+    (("http", "www."), _LINK, LINK),
+    (("@", "u/"), _PERSON, PERSON),
+    (("r/",), _COMMUNITY, COMMUNITY),
+    (("$", "€", "£"), _MONEY, MONEY),
+    (("",), _NUMBER, NUMBER),
+)
 # Digits are gone by then. Longer runs are cut in pieces, so that one word costs no more than another.
 _TOKEN: Final = re.compile(r"\w{1,24}(?:['’]\w{1,8})?|[^\w \t\r]")
 
@@ -68,15 +76,40 @@ def tokens(text: str) -> list[str]:
 
 def _neutral(text: str) -> str:
     # Looking for a letter first costs a twentieth of what a search for the pattern does.
-    if "http" in text or "www." in text:
-        text = _LINK.sub(LINK, text)
-    if "@" in text or "u/" in text:
-        text = _PERSON.sub(PERSON, text)
-    if "r/" in text:
-        text = _COMMUNITY.sub(COMMUNITY, text)
-    if "$" in text or "€" in text or "£" in text:
-        text = _MONEY.sub(MONEY, text)
-    return _NUMBER.sub(NUMBER, text)
+    for signs, pattern, name in _REPLACED:
+        if any(sign in text for sign in signs):
+            text = pattern.sub(name, text)
+    return text
+
+
+def token_spans(text: str) -> list[tuple[str, int, int]]:
+    """Give the same tokens with the part of the text that each stands for, from its first place to past its last."""
+    lowered, places = _lowered(text)
+    for _, pattern, name in _REPLACED:
+        lowered, places = _replaced(lowered, places, pattern, name)
+    found = _TOKEN.finditer(lowered)
+    return [(START, 0, 0), *((match[0], places[match.start()][0], places[match.end() - 1][1]) for match in found)]
+
+
+def _lowered(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """Lower and strip a text; for each letter its place before (one letter may become two)."""
+    places = [(place, place + 1) for place, letter in enumerate(text) for _ in letter.lower()]
+    start = len(text) - len(text.lstrip())  # spaces stay one letter each
+    kept = text.strip().lower()
+    return kept, places[start : start + len(kept)]
+
+
+def _replaced(
+    text: str, places: list[tuple[int, int]], pattern: re.Pattern[str], name: str
+) -> tuple[str, list[tuple[int, int]]]:
+    letters: list[str] = []
+    kept: list[tuple[int, int]] = []
+    end = 0
+    for match in pattern.finditer(text):
+        letters += [text[end : match.start()], name]
+        kept += [*places[end : match.start()], (places[match.start()][0], places[match.end() - 1][1])]
+        end = match.end()
+    return "".join(letters) + text[end:], kept + places[end:]
 
 
 def head_length(words: Sequence[str]) -> int:

@@ -61,7 +61,7 @@ def npy(array) -> bytes:
     return buffer.getvalue()
 
 
-def npy_claiming(shape: str, descr: str = "'|i1'") -> bytes:
+def npy_claiming(shape: str, descr: str = "'<i2'") -> bytes:
     head = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode() + b"\n"
     return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + bytes(100)
 
@@ -109,6 +109,7 @@ HOSTILE = {
     "a pickle as one member more": lambda parts, evil: having(parts, "evil.pkl", evil),
     "a pickle as the vectors": lambda parts, evil: having(parts, "vectors.npy", evil),
     "a pickle as the word pieces": lambda parts, evil: having(parts, "pieces.txt", evil),
+    "meaning of another shape": lambda parts, evil: having(parts, "meaning.npy", npy(np.zeros((3, 512), np.int16))),
     "word pieces that inflate to 100 MB": lambda parts, evil: having(parts, "pieces.txt", bytes(100_000_000)),
     "vectors that inflate to 100 MB": lambda parts, evil: having(
         parts, "vectors.npy", parts["vectors.npy"] + bytes(100_000_000)
@@ -127,9 +128,9 @@ HOSTILE = {
     "a name that climbs": lambda parts, evil: renamed(parts, "header.json", "../header.json"),
     "no weights": lambda parts, evil: having(parts, order=lambda members: [m for m in members if m[0] != WEIGHTS]),
     "members in another order": lambda parts, evil: having(parts, order=lambda members: members[::-1]),
-    "another shape": lambda parts, evil: having(parts, WEIGHTS, npy(np.zeros((ROWS, 4), np.int8))),
-    "a turned shape": lambda parts, evil: having(parts, WEIGHTS, npy(np.zeros((3, ROWS), np.int8))),
-    "another type": lambda parts, evil: having(parts, WEIGHTS, npy(np.zeros((ROWS, 3), np.float32))),
+    "another shape": lambda parts, evil: having(parts, WEIGHTS, npy(np.zeros((ROWS, 4), np.int16))),
+    "a turned shape": lambda parts, evil: having(parts, WEIGHTS, npy(np.zeros((3, ROWS), np.int16))),
+    "another type": lambda parts, evil: having(parts, WEIGHTS, npy(np.zeros((ROWS, 3), np.float16))),
     "a shape of a trillion": lambda parts, evil: having(parts, WEIGHTS, npy_claiming("(1000000000000, 3)")),
     "code in the array's header": lambda parts, evil: having(
         parts, WEIGHTS, npy_claiming("(__import__('os').abort(), 3)")
@@ -147,7 +148,7 @@ HOSTILE = {
     "a calibration of three": lambda parts, evil: with_header(parts, lambda h: h["calibration"].update(lead=[1, 2, 3])),
     "scales of another shape": lambda parts, evil: with_header(parts, lambda h: h["scales"].pop()),
     "no thresholds": lambda parts, evil: with_header(parts, lambda h: h.pop("thresholds")),
-    "another format": lambda parts, evil: with_header(parts, lambda h: h.update(format=1)),
+    "another format": lambda parts, evil: with_header(parts, lambda h: h.update(format=2)),
     "other labels": lambda parts, evil: with_header(parts, lambda h: h.update(labels=["lead", "spam", "news"])),
     "other rows": lambda parts, evil: with_header(parts, lambda h: h.update(rows=1)),
     "numbers that its version does not name": lambda parts, evil: having(

@@ -116,7 +116,7 @@ def test_near_in_meaning_is_near_in_direction():
 def test_a_direction_is_the_same_alone_in_a_batch_and_when_words_were_forgotten(monkeypatch):
     together = SHIPPED_MODEL.embed(POSTS * 5)
     assert (together == np.concatenate([SHIPPED_MODEL.embed([post]) for post in POSTS] * 5)).all()
-    monkeypatch.setattr(classifier, "VECTORS", 10)
+    monkeypatch.setattr(classifier, "WORDS", 10)
     forgetful = load()
     assert (np.concatenate([forgetful.embed([post]) for post in POSTS]) == together[: len(POSTS)]).all()
 
@@ -133,7 +133,7 @@ def test_a_post_without_a_known_word_has_no_direction():
 )  # fmt: skip
 def test_a_word_is_cut_into_the_longest_known_pieces_from_the_left(word, pieces):
     known = SHIPPED_MODEL._model.table.pieces
-    assert [known[number] for number in embedding.Vectors(SHIPPED_MODEL._model.table, 1).pieces(word)] == pieces
+    assert [known[number] for number in embedding.Vectors(SHIPPED_MODEL._model.table).pieces(word)] == pieces
 
 
 def test_no_posts_give_no_scores():
@@ -169,13 +169,41 @@ def test_any_text_scores_between_0_and_1_alone_as_in_company_and_is_explained(te
 
 
 def test_an_explanation_names_words_of_the_post_that_moved_the_label():
-    found = SHIPPED_MODEL.explain(PLUMBER, most=8)
-    assert "looking for" in {text for label, text, weight in found if label == "lead" and weight > 0}
-    assert "?" in {text for label, text, weight in found if label == "question" and weight > 0}
+    found = SHIPPED_MODEL.explain(PLUMBER, most=20)
+    assert "looking for" in {text for label, text, weight, _ in found if label == "lead" and weight > 0}
+    assert "?" in {text for label, text, weight, _ in found if label == "question" and weight > 0}
     words = features.tokens(features.text_of(PLUMBER))[1:]
     for evidence in found:
         parts = evidence.text.split(" ")
         assert set(parts) <= {*words, "<start>", "<end>", "<line>"}
+
+
+def test_evidence_tells_where_it_stands_in_title_and_text():
+    post = Post("", "1", title="  Looking for @ann's plumber", text="Who knows one?\nLOOKING for days, $300")
+    fields = {"title": post.title, "text": post.text}
+    for evidence in SHIPPED_MODEL.explain(post, most=100):
+        parts = [fields[span.field][span.start : span.end] for span in evidence.spans]
+        assert parts
+        if evidence.text == "looking for":
+            assert parts == ["Looking for", "LOOKING for"]
+        if evidence.text == "<money>":
+            assert parts == ["$300"]
+        if evidence.text == "<line> who":
+            assert parts == ["Who"]
+
+
+def test_what_words_moved_and_the_bias_add_up_to_the_score():
+    model = SHIPPED_MODEL._model
+    for post in POSTS[:20]:
+        words = post.text.split()
+        if len(words) > len(set(map(str.lower, words))):
+            continue
+        moved, _ = SHIPPED_MODEL._contributions(features.tokens(post.text))
+        for column, label in enumerate(LABELS):
+            slope, offset = model.calibration[label]
+            logit = sum(weights[column] for weights in moved.values()) + model.bias[label] * slope + offset
+            score = SHIPPED_MODEL.score([post])[0][label]
+            assert logit == pytest.approx(math.log(score / (1 - score)), abs=0.6)
 
 
 @pytest.mark.parametrize("label", LABELS)
@@ -243,8 +271,8 @@ def test_the_card_tells_the_rows_and_recipes_of_the_shipped_file():
     for name, rows in about["rows"].items():
         assert f"| {name} | {rows:,} |" in CARD
     assert f"{len(about['sources'])} sources" in CARD
-    for label, recipe in about["recipes"].items():
-        assert f"| {label} | {' | '.join(str(recipe[key]) for key in ('gold_weight', 'c', 'head', 'chars'))} |" in CARD
+    for label, recipe in about["recipe"].items():
+        assert f"| {label} | {' | '.join(map(str, recipe))} |" in CARD
 
 
 def test_the_card_tells_the_figures_on_posts_of_our_own():

@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, f1_score, precision_score, 
 
 from listener.errors import ModelError
 from listener.types import LABELS
-from models import evaluate
+from models import baselines, evaluate
 from models.classifier import load
 from models.evaluate import average_precision, calibration_error, figures, main, rows_from, truth_of
 
@@ -104,6 +104,30 @@ def test_json_gives_average_precision_under_each_label(capsys):
     assert (found["model"], found["rows"]) == (load().version, 64)
 
 
+def test_three_baselines_are_measured_on_the_same_rows(capsys):
+    assert main([DATA, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found["baselines"]) == ["keyword rules", "question mark", "TF-IDF on models/corpus"]
+    for labels in found["baselines"].values():
+        assert [labels[label]["positives"] for label in LABELS] == [
+            found["labels"][label]["positives"] for label in LABELS
+        ]
+    assert found["baselines"]["question mark"]["news"]["recall"] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("Anyone know a plumber?", [1, 1, 0]), ("BREAKING: bridge closed", [0, 0, 1]), ("good morning", [0, 0, 0])],
+)
+def test_keyword_rules_say_yes_where_a_word_of_theirs_stands(text, said):
+    assert baselines.keywords([text]).tolist() == [said]
+
+
+def test_a_question_mark_in_a_link_is_none():
+    texts = ["why?", "see https://example.org/?a=b"]
+    assert baselines.question_mark(texts).tolist() == [[1, 1, 0], [0, 0, 0]]
+
+
 def test_without_data_the_figures_of_the_file_are_printed(capsys):
     assert main(["--json"]) == 0
     held = load().about["figures"]
@@ -111,11 +135,12 @@ def test_without_data_the_figures_of_the_file_are_printed(capsys):
         "model": load().version,
         "rows": held["rows"],
         "labels": held["labels"],
+        "baselines": held["baselines"],
     }
     assert main([]) == 0
-    assert (
-        capsys.readouterr().out == f"model {load().version}, {held['rows']} rows\n\n{evaluate.table(held['labels'])}\n"
-    )
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"model {load().version}, {held['rows']} rows\n\n{evaluate.table(held['labels'])}\n")
+    assert "beside it, TF-IDF\n\n| label" in printed
 
 
 def test_by_measures_each_group_once_more(capsys):

@@ -37,6 +37,23 @@ def test_a_text_becomes_words_signs_and_placeholders(text, words):
     assert features.tokens(text) == [START, *words]
 
 
+@given(
+    st.text(max_size=80)
+    | st.lists(st.sampled_from(("İ", "ß", "Σ", " ", "@", "u/", "http://", "$", "1", "a", "'", "\n"))).map("".join)
+)
+def test_tokens_with_their_places_are_the_same_tokens(text):
+    found = features.token_spans(text)
+    assert [token for token, _, _ in found] == features.tokens(text)
+    for places in zip(*((start, end) for _, start, end in found), strict=True):
+        assert list(places) == sorted(places)
+
+
+def test_a_token_tells_which_part_of_the_text_it_stands_for():
+    text = "  Ask @Ann about https://example.org/1, it costs $1,200 "
+    parts = [text[start:end] for _, start, end in features.token_spans(text)[1:]]
+    assert parts == ["Ask", "@Ann", "about", "https://example.org/1,", "it", "costs", "$1,200"]
+
+
 def test_which_link_person_or_amount_it_is_makes_no_difference():
     one = "ask @ann about https://example.org/1, $5 for 3"
     other = "ask @bob about http://example.com/2, $600 for 12"

@@ -9,7 +9,7 @@ import pytest
 
 from listener.errors import ModelError
 from listener.types import LABELS, Post
-from models import artefact, train
+from models import artefact, rows, train
 from models.classifier import SHIPPED, Classifier, load
 from models.evaluate import Row, truth_of
 
@@ -38,8 +38,8 @@ def data_folder(folder):
     gold.mkdir(parents=True)
     weak.mkdir()
     # Each source speaks of its own things, so that a text stands in one source only.
-    rows = [row | {"source": f"garden {n % 4}"} for n, row in enumerate(posts_of(""))]
-    (gold / "recent.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    recent = [row | {"source": f"garden {n % 4}"} for n, row in enumerate(posts_of(""))]
+    (gold / "recent.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in recent))
     sample = [row | {"text": f"Well, {row['text']}"} for row in posts_of("old shed")[:10]]
     (gold / "sample.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in sample))
     old = [row | {"text": f"Hello, {row['text']}", "context": "titles"} for row in posts_of("old shed")]
@@ -55,8 +55,31 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def corpus(folder):
-    return train.read_corpus(folder)
+def own(folder):
+    """Write a folder of our own posts, one file kept for tests."""
+    own = folder.parent / "corpus"
+    own.mkdir()
+    found = [row | {"text": f"Dear all, {row['text']}", "platform": f"p{n % 3}"} for n, row in enumerate(posts_of(""))]
+    for name, part in (("talk", found[:30]), ("held-talk", found[30:])):
+        (own / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in part))
+    return own
+
+
+@pytest.fixture(scope="module")
+def words():
+    return artefact.read(SHIPPED).table
+
+
+@pytest.fixture(scope="module")
+def corpus(folder, own, words):
+    return rows.read_corpus(folder, words, own)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_posts_only_of_here(own):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "read_corpus", lambda data, words: rows.read_corpus(data, words, own))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +107,12 @@ def test_the_trained_file_loads_and_ranks_the_obvious(trained):
 
 def test_the_file_tells_what_it_was_trained_on(trained):
     about = load(trained).about
-    assert about["rows"] == {"gold, natural mix": 40, "gold, sample of the weak corpus": 10, "weak": 40}
+    assert about["rows"] == {
+        "gold, natural mix": 40,
+        "gold, sample of the weak corpus": 10,
+        "our own": 30,
+        "weak": 40,
+    }
     assert about["sources"] == ["garden 0", "garden 1", "garden 2", "garden 3", "old shed"]
     assert about["figures"]["left out"] == "whole sources, 2 groups in turn"
     assert about["figures"]["labels"]["lead"]["positives"] == 8
@@ -107,49 +135,88 @@ def test_groups_that_break_the_guideline_are_left_out(corpus):
     assert "Baker wanted, full time" not in {row.text for row in corpus.rows}
 
 
+def test_posts_kept_for_tests_are_never_trained_on(corpus, own):
+    kept = {row.text for row in rows.rows_of([own / "held-talk.jsonl"])}
+    assert len(kept) == 10
+    assert not kept & {row.text for row in corpus.rows}
+
+
 def test_no_row_is_scored_by_a_model_that_saw_its_source(corpus, monkeypatch):
-    fitted, scored = [], []
-    fit, logits = train.fit, train.logits
+    fitted, baselines = [], []
+    fit, tfidf = train.fit, train.tfidf
 
     def seen_fit(corpus, chosen):
         fitted.append(set(corpus.sources[chosen]))
         return fit(corpus, chosen)
 
-    def seen_logits(linear, inputs):
-        scored.append(inputs.shape[0])
-        return logits(linear, inputs)
+    def seen_tfidf(learnt):
+        baselines.append({row.source for row in learnt})
+        return tfidf(learnt)
 
     monkeypatch.setattr(train, "fit", seen_fit)
-    monkeypatch.setattr(train, "logits", seen_logits)
-    _, fold = train.left_out(corpus, 2)
-    for number, sources in enumerate(fitted):
-        assert not sources & set(corpus.sources[fold == number])
-    assert sum(scored) == corpus.gold.sum() == (fold >= 0).sum()
+    monkeypatch.setattr(train, "tfidf", seen_tfidf)
+    held = train.left_out(corpus, 2, train.fit_apart(corpus))
+    assert (held.fold >= 0).tolist() == corpus.judged.tolist()
+    assert len(fitted) == len(baselines) == 2
+    for number, (one, other) in enumerate(zip(fitted, baselines, strict=True)):
+        assert not (one | other) & set(corpus.sources[held.fold == number])
+    assert held.scores[corpus.judged].any()
+
+
+def test_without_a_data_folder_our_own_posts_are_enough_and_whole_platforms_are_left_out(tmp_path, capsys):
+    out = tmp_path / "own.npz"
+    assert train.main(["--data", str(tmp_path / "nowhere"), "--out", str(out), "--folds", "2"]) == 0
+    assert "nowhere is not there: learning from models/corpus alone" in capsys.readouterr().err
+    about = load(out).about
+    assert about["figures"]["left out"] == "whole platforms, 2 groups in turn"
+    assert about["rows"]["our own"] == about["figures"]["rows"] == 30
+    assert list(about["figures"]["platform"]) == ["p0", "p1", "p2"]
 
 
 def test_the_shipped_weights_score_as_the_trained_ones_did(trained, corpus):
     classifier = load(trained)
-    linear = train.fit(corpus, np.ones(len(corpus.rows), dtype=bool))
-    model = classifier._model
+    linear = train.combined(*train.fit(corpus, corpus.kinds != "weak"), train.fit_apart(corpus))
+    model, strong = classifier._model, corpus.kinds != "weak"
     pairs = np.array([model.calibration[label] for label in LABELS])
-    expected = train.chances_of(train.logits(linear, corpus.X), pairs)
-    found = classifier.score([Post("", str(n), text=row.text) for n, row in enumerate(corpus.rows)])
+    expected = train.chances_of(linear.scores(corpus.X[strong], corpus.D[strong]), pairs)
+    texts = [row.text for row, kept in zip(corpus.rows, strong, strict=True) if kept]
+    found = classifier.score([Post("", str(n), text=text) for n, text in enumerate(texts)])
     for column, label in enumerate(LABELS):
-        assert [score[label] for score in found] == pytest.approx(expected[:, column].tolist(), abs=1e-3)
+        assert [score[label] for score in found] == pytest.approx(expected[:, column].tolist(), abs=2e-3)
 
 
-def test_rounding_to_a_byte_keeps_each_weight_to_half_a_step():
+def linear_of(grams, meaning):
+    return train.Linear(grams, meaning, np.zeros(3))
+
+
+def test_rounding_keeps_each_weight_to_half_a_step():
     chance = np.random.default_rng(3)
-    linear = train.Linear(chance.normal(size=(train.features.ROWS, 3)), np.zeros(3))
-    weights, scales = train.quantise(linear)
-    off = weights * np.repeat(scales, train.BLOCK_ROWS, axis=0) - linear.weights
-    assert (np.abs(off) <= np.repeat(scales, train.BLOCK_ROWS, axis=0) * 0.5001).all()
-    assert np.abs(weights.astype(int)).max() == 127
+    linear = linear_of(chance.normal(size=(train.features.ROWS, 3)), chance.normal(size=(512, 3)))
+    grams, meaning, scales = train.quantise(linear)
+    steps = np.repeat(scales[:-1], train.BLOCK_ROWS, axis=0)
+    assert (np.abs(grams * steps - linear.grams) <= steps * 0.5001).all()
+    assert (np.abs(meaning * scales[-1] - linear.meaning) <= scales[-1] * 0.5001).all()
+    assert np.abs(grams.astype(int)).max() == 32_767
+
+
+def test_the_recipes_say_how_far_each_model_is_followed():
+    one = np.zeros((train.features.ROWS, 3))
+    one[7] = 1
+    meant = np.ones((512, 3))
+    nothing = linear_of(one * 0, meant * 0)
+    recipes = [train.RECIPES[label] for label in LABELS]
+    found = train.combined(linear_of(one, meant * 0), linear_of(one * 0, meant), linear_of(one, meant * 0))
+    assert found.meaning[0].tolist() == [recipe.meaning for recipe in recipes]
+    # Who needs something mostly asks, so lead follows the question too.
+    asked = [train.QUESTION_IN_LEAD, 0, 0]
+    assert found.grams[7].tolist() == [1 + more + recipe.apart for more, recipe in zip(asked, recipes, strict=True)]
+    assert not train.combined(nothing, nothing, nothing).grams.any()
 
 
 def test_weights_of_nothing_round_to_nothing():
-    weights, scales = train.quantise(train.Linear(np.zeros((train.features.ROWS, 3)), np.zeros(3)))
-    assert not weights.any()
+    grams, meaning, scales = train.quantise(linear_of(np.zeros((train.features.ROWS, 3)), np.zeros((512, 3))))
+    assert not grams.any()
+    assert not meaning.any()
     assert (scales > 0).all()
 
 
@@ -178,28 +245,35 @@ def test_a_precision_out_of_reach_gives_way_to_the_best_f1():
     assert train.threshold_of(truth, chances, 0.9) == 0.4
 
 
-def test_a_label_that_no_post_has_is_named():
-    rows = [Row("why is that?", frozenset({"question"}), source=str(n)) for n in range(4)] + [Row("tea", frozenset())]
+def test_a_label_that_no_post_has_is_named(words):
+    found = [Row("why is that?", frozenset({"question"}), source=str(n)) for n in range(4)] + [Row("tea", frozenset())]
     with pytest.raises(ModelError, match="lead: the rows to learn from need posts with and without"):
-        train.fit(train.corpus_of(rows), np.ones(5, dtype=bool))
+        train.fit(rows.corpus_of({"natural": found}, words), np.ones(5, dtype=bool))
 
 
-def test_a_folder_without_data_is_named(tmp_path, capsys):
-    assert train.main(["--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out.npz")]) == 1
-    assert "no gold/recent*.jsonl to learn from; name the folder with --data" in capsys.readouterr().err
-    assert not (tmp_path / "out.npz").exists()
+def test_nothing_to_learn_from_is_named(tmp_path, words):
+    with pytest.raises(ModelError, match="no posts to learn from"):
+        rows.read_corpus(tmp_path, words, tmp_path)
 
 
 def test_features_to_learn_from_are_those_that_are_scored():
     texts = ["any plumber?\nin Leeds", "", "?!"]
-    found = train.matrix(texts)
+    found = rows.matrix(texts)
     assert found.shape == (3, train.features.ROWS)
     blocks = np.split(np.asarray(found.power(2).todense()), (train.features.HEAD_START, train.features.CHAR_START), 1)
     # Text and head are of length 1, characters of about 1 or absent.
     lengths = np.array([block.sum(axis=1) for block in blocks])
     assert lengths[:2] == pytest.approx(1, abs=1e-5)
     assert lengths[2] == pytest.approx([1, 0, 0], abs=0.2)
-    assert train.matrix([]).shape == (0, train.features.ROWS)
+    assert rows.matrix([]).shape == (0, train.features.ROWS)
+
+
+def test_meaning_to_learn_from_is_what_is_scored(words):
+    texts = ["any plumber?\nin Leeds", "", "good tea"]
+    found = rows.directions(texts, words)
+    shipped = load().embed([Post("", text, text=text) for text in texts])
+    assert found[:, : shipped.shape[1]] == pytest.approx(shipped, abs=1e-6)
+    assert found[0, shipped.shape[1] :] == pytest.approx(load().embed([Post("", "", text="any plumber?")])[0], abs=1e-6)
 
 
 def test_truth_has_a_column_for_each_label():
@@ -212,7 +286,7 @@ def test_truth_has_a_column_for_each_label():
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data, which this checkout does not have")
 def test_the_shipped_file_was_trained_on_the_shared_gold():
     about = load().about
-    gold = train._rows_of([SHARED / "gold" / "recent.jsonl"])
+    gold = rows.rows_of([SHARED / "gold" / "recent.jsonl"])
     truth = truth_of(gold)
     assert about["rows"]["gold, natural mix"] == len(gold)
     assert {row.source for row in gold} < set(about["sources"])
@@ -220,6 +294,6 @@ def test_the_shipped_file_was_trained_on_the_shared_gold():
     assert positives == truth.sum(axis=0).tolist()
 
 
-def test_a_classifier_is_made_of_a_model_in_memory_too(corpus):
-    model = train.train(corpus, artefact.read(SHIPPED).table, 2)
+def test_a_classifier_is_made_of_a_model_in_memory_too(corpus, words):
+    model = train.train(corpus, words, 2)
     assert Classifier(model).thresholds == model.thresholds
