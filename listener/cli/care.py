@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from listener.cli import Command, Session
+from listener.cli.listing import print_rows
 from listener.cli.values import json_option
 from listener.errors import ListenerError, Refused
 
@@ -166,25 +167,22 @@ def policy(session: Session, as_json: bool) -> None:
 
 
 def _print_policies(rows: Iterable[dict[str, str | int | bool | None]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("platform", "store text", "keep", "link people", "lead records", "pass on", "note"):
-        table.add_column(heading, overflow="fold")
+    headings = ("platform", "store text", "keep", "link people", "lead records", "pass on", "note")
+    rights = ("link_identities", "lead_profiles", "redistribute")
     words = {True: "yes", False: "no"}
-    for row in rows:
-        keep = f"{row['keep_days']} days" if row["keep_days"] else "as you set"
-        table.add_row(
-            str(row["platform"]),
-            words[bool(row["store_text"])],
-            keep,
-            words[bool(row["link_identities"])],
-            words[bool(row["lead_profiles"])],
-            words[bool(row["redistribute"])],
-            "; ".join(str(row[key]) for key in ("retired", "attribution", "note") if row[key]),
-        )
-    Console().print(table)
+    print_rows(
+        headings,
+        [
+            (
+                str(row["platform"]),
+                words[bool(row["store_text"])],
+                f"{row['keep_days']} days" if row["keep_days"] else "as you set",
+                *(words[bool(row[right])] for right in rights),
+                "; ".join(str(row[key]) for key in ("retired", "attribution", "note") if row[key]),
+            )
+            for row in rows
+        ],
+    )
 
 
 def _size(count: int) -> str:

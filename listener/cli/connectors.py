@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from listener.cli import Command, Group, Session
+from listener.cli.listing import print_rows
 from listener.cli.values import json_option
 
 if TYPE_CHECKING:
@@ -39,17 +40,10 @@ def connectors(session: Session, names: tuple[str, ...], as_json: bool) -> None:
 
 
 def _print_table(rows: "list[ConnectorRow]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("connector", "state", "reads", "needs", "costs"):
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        state = Text(row.state, style="green" if row.state == "ready" else "yellow")
-        table.add_row(row.name, state, row.traits.reads, row.traits.needs or "no key", row.costs)
-    Console().print(table)
+    headings = ("connector", "state", "reads", "needs", "costs")
+    print_rows(
+        headings, [(row.name, row.state, row.traits.reads, row.traits.needs or "no key", row.costs) for row in rows]
+    )
     click.echo("`listener connectors NAME` says what to paste, and how to get what it needs.")
 
 

@@ -1,0 +1,39 @@
+"""Rows that can be read at any width: a table where there is room, else a block under each row's name."""
+
+from collections.abc import Sequence
+from typing import Final
+
+WIDE: Final = 120
+"""Columns of a terminal from which a table is drawn."""
+SHORT: Final = 24
+"""Values up to so many characters share a line of a block."""
+
+
+def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows whose first value is their name; empty values are left out of a block."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, emoji=False)
+    if console.width >= WIDE:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for heading in headings:
+            table.add_column(heading, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(value) for value in row))
+        console.print(table)
+        return
+    for name, *values in rows:
+        console.print(Text(name, style="bold"))
+        for line in _lines(headings[1:], values):
+            console.print(Padding(Text(line), (0, 0, 0, 2), expand=False))
+
+
+def _lines(headings: Sequence[str], values: Sequence[str]) -> list[str]:
+    told = [
+        (f"{heading}: {value}", len(value) <= SHORT) for heading, value in zip(headings, values, strict=True) if value
+    ]
+    short = " · ".join(text for text, is_short in told if is_short)
+    return [*([short] if short else []), *(text for text, is_short in told if not is_short)]
