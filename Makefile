@@ -28,6 +28,8 @@ bench: .venv/.dev
 	$(BIN)/python -m bench.poll
 	$(BIN)/python -m bench.store
 	$(BIN)/python -m bench.classify
+	$(BIN)/python -m bench.stream
+	$(BIN)/python -m bench.stories
 
 # Pin every package with its hashes; the files name no index, path or host.
 lock:

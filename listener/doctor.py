@@ -42,6 +42,8 @@ class Patient:
     http: Callable[[], Guarded]
     model: Callable[[], str]
     """Gives the classifier's version."""
+    settings: Callable[[], Sequence[str]]
+    """Says what is wrong in the connectors' settings."""
     spending: Callable[[], Sequence[str]]
     """Says what was spent and what is left, a line for each connector that costs or counts."""
     xml: Callable[[], str | None]
@@ -55,6 +57,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
     """Give a finding for each part, whatever the others do."""
     where = str(patient.config_path) if patient.config_path else "none found; defaults (`listener init` writes one)"
     yield Finding("ok", "configuration", where)
+    yield from _attempt("settings", lambda: (Finding("error", "settings", fault) for fault in patient.settings()))
     yield from _attempt("store", lambda: _store(patient))
     yield _disk(patient.store_path)
     yield from _attempt("network guard", lambda: _guard(patient))

@@ -70,7 +70,7 @@ class App(Learning, Measuring, Judging):
             if spent.connector in (CALLS, TOKENS):
                 lines.append(f"{spent.connector}: {spent.day:,.0f} today")
                 continue
-            source = self.connector(spent.connector)
+            source = self.described(spent.connector)
             unit, settings = source.traits.currency, source.settings
             monthly = settings.monthly_budget if isinstance(settings, Budgeted) else 0.0
             line = f"{spent.connector}: {budget.shown(spent.month, unit)} of {budget.shown(monthly, unit)} this month"
@@ -257,7 +257,7 @@ class App(Learning, Measuring, Judging):
             return {}
         self.store.set_meta("rechecked_on", today)
         used = sorted({state.feed.connector for state in self.store.feeds() if not state.paused})
-        return recheck(self.tools, [self.connector(name) for name in used])
+        return recheck(self.tools, [self.described(name) for name in used])
 
     def import_file(
         self, path: Path, name: str | None, watch: Callable[[int], None], platform: str | None = None
@@ -266,7 +266,7 @@ class App(Learning, Measuring, Judging):
         from listener.connector import names
         from listener.upkeep import import_file
 
-        sources = [self.connector(one) for one in ([name] if name else names())]
+        sources = [self.described(one) for one in ([name] if name else names())]
         return import_file(self.tools, sources, path, watch, platform)
 
     def import_follows(self, wanted: Sequence[str], *, feeds: bool) -> dict[str, Followed]:
@@ -276,7 +276,7 @@ class App(Learning, Measuring, Judging):
         able = [name for name, kind in connectors().items() if kind.follows is not Connector.follows]
         if unknown := [name for name in wanted if name not in able]:
             raise ConfigError(f"{', '.join(unknown)}: cannot say whom you follow; these can: {', '.join(able)}")
-        ready = [name for name in able if self.connector(name).missing() is None]
+        ready = [name for name in able if self.described(name).missing() is None]
         if not wanted and not ready:
             raise ConfigError(f"no login is set up that could say whom you follow; see `listener connectors {able[0]}`")
         found = {}
@@ -298,6 +298,21 @@ class App(Learning, Measuring, Judging):
         now = self.now()
         return sum(upkeep.save_posts(self.tools, feed, posts, now) for feed, posts in sample_day(now))
 
+    def _is_stream(self, feed: Feed) -> bool:
+        from listener.connector import names
+
+        return feed.connector in names() and self.described(feed.connector).streams(feed)
+
+    def settings_faults(self) -> list[str]:
+        """Say what is wrong in the settings of each configured connector, its secrets too."""
+        faults = []
+        for name in self.config.connectors:
+            try:
+                self.connector(name)
+            except ConfigError as error:
+                faults.append(str(error))
+        return faults
+
     def doctor(self) -> "list[Finding]":
         """Examine everything this set-up stands on."""
         from listener.doctor import Patient, examine
@@ -311,7 +326,8 @@ class App(Learning, Measuring, Judging):
             model=lambda: self.classifier.version,
             spending=self.spending_lines,
             xml=expat_warning,
-            streams=any(self.connector(one.feed.connector).streams(one.feed) for one in self.store.feeds()),
+            streams=any(self._is_stream(state.feed) for state in self.store.feeds()),
+            settings=self.settings_faults,
             now=self.now(),
         )
         return list(examine(patient))

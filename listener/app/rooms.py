@@ -60,10 +60,12 @@ class Rooms:
     @classmethod
     def open(cls, path: Path | None = None, store: str | None = None) -> Self:
         """Read the configuration as the command line finds it; ConfigError says which key is wrong."""
-        from listener.connector import names
+        from listener.connector import load, names
 
         config = configuration.load(path, os.environ, Path.cwd(), user_config().parent, store=store)
         configuration.check_connectors(config, names())
+        for name in config.connectors:
+            configuration.check_settings(config, name, load(name).settings_model)
         return cls(config)
 
     def close(self) -> None:
@@ -199,6 +201,19 @@ class Rooms:
 
     # feeds
 
+    def described(self, name: str) -> "Connector":
+        """Give a connector for what needs no secret, also where its settings are wrong: it then has the defaults.
+
+        The poll of its feeds says what is wrong; nothing else is held up by it.
+        """
+        try:
+            return self.connector(name)
+        except ConfigError:
+            from listener.connector import load
+
+            kind = load(name)
+            return kind(kind.settings_model(), self.http)
+
     def feed_for(self, text: str) -> Feed | None:
         """Ask every connector what a pasted text means; one that takes any address at all is asked last.
 
@@ -212,7 +227,7 @@ class Rooms:
         for name, kind in kinds:
             if kind.catch_all and (reason := closed(text)) is not None:
                 raise Refused(reason)
-            feed = self.connector(name).feed_for(text)
+            feed = self.described(name).feed_for(text)
             if feed is not None:
                 return feed
         return None
@@ -224,21 +239,18 @@ class Rooms:
         nothing = not self.config.feeds and not accounts and self.config.path is None
         if store.get_meta("config_feeds") == known or nothing:
             return
-        now = self.now()
-        wanted: set[int] = set()
-        for number, entry in enumerate(self.config.feeds, 1):
-            feed = self._configured(number, entry)
-            kept = store.add_feed(replace(feed, title=entry.title, folder=entry.folder), now, from_config=True)
-            wanted.add(kept.id)
-            state = store.feed(kept.id)
-            if state is not None and (state.paused, state.fixed_interval_s) != (entry.paused, entry.interval_s):
-                store.set_feed(kept.id, {"paused": entry.paused, "fixed_interval_s": entry.interval_s}, now)
-        for text in accounts:
-            mine = [replace(feed, folder=feed.folder or ME) for feed in self._mine(text)]
-            wanted |= {feed.id for feed in store.add_feeds(mine, now, from_config=True)}
-        for state in store.feeds():
-            if state.from_config and state.feed.id not in wanted:
-                store.remove_feed(state.feed.id)
+        now, entries = self.now(), self.config.feeds
+        wanted = [self._configured(number, entry) for number, entry in enumerate(entries, 1)]
+        wanted += [replace(feed, folder=feed.folder or ME) for text in accounts for feed in self._mine(text)]
+        kept = store.add_feeds(wanted, now, from_config=True)
+        states = {state.feed.id: state for state in store.feeds()}
+        for feed, entry in zip(kept, entries, strict=False):
+            state = states[feed.id]
+            if (state.paused, state.fixed_interval_s) != (entry.paused, entry.interval_s):
+                store.set_feed(feed.id, {"paused": entry.paused, "fixed_interval_s": entry.interval_s}, now)
+        for number in states.keys() - {feed.id for feed in kept}:
+            if states[number].from_config:
+                store.remove_feed(number)
         store.set_meta("config_feeds", known)
 
     def _sync_goals(self, store: Store) -> None:
@@ -253,15 +265,17 @@ class Rooms:
         """List the feeds of an account of the user's own."""
         from listener.connector import names
 
-        feeds = [feed for name in names() for feed in self.connector(name).mine(text)]
+        feeds = [feed for name in names() for feed in self.described(name).mine(text)]
         if not feeds:
             raise ConfigError(f"{self.config.path}: me.accounts: no connector knows {text!r} as an account")
         return feeds
 
     def _configured(self, number: int, entry: configuration.FeedEntry) -> Feed:
         if entry.connector is not None and entry.query is not None:
-            return Feed(0, entry.connector, entry.query, entry.connector)
-        return self._pasted(number, entry.url or "")
+            found = Feed(0, entry.connector, entry.query, entry.connector)
+        else:
+            found = self._pasted(number, entry.url or "")
+        return replace(found, title=entry.title or found.title, folder=entry.folder)
 
     def _pasted(self, number: int, url: str) -> Feed:
         from listener.secrets import quoted

@@ -58,7 +58,17 @@ _RIGHT: Final = {
 
 Model = TypeVar("Model", bound=BaseModel)
 
-__all__ = ["Config", "FeedEntry", "GoalEntry", "check_connectors", "connector_settings", "judge_key", "keys", "load"]
+__all__ = [
+    "Config",
+    "FeedEntry",
+    "GoalEntry",
+    "check_connectors",
+    "check_settings",
+    "connector_settings",
+    "judge_key",
+    "keys",
+    "load",
+]
 
 
 class Config(BaseModel):
@@ -136,6 +146,20 @@ def judge_key(config: Config) -> str | None:
     return read_secret(
         f"{config.path or NOWHERE}: judge.key", value.get_secret_value(), config._environ, config._folder
     )
+
+
+def check_settings(config: Config, name: str, model: type[BaseModel]) -> None:
+    """Raise ConfigError where `[connectors.NAME]` holds an unknown key or a wrong value; no secret is fetched."""
+    section, place = f"connectors.{name}", str(config.path or NOWHERE)
+    table = dict(config.connectors.get(name, {}))
+    for key, value in table.items():
+        if isinstance(value, str) and _is_secret(model, key):
+            if not value.startswith(("env:", "file:")):
+                raise ConfigError(
+                    f'{place}: {section}.{key}: secrets are not written here; say "env:NAME" or "file:PATH"'
+                )
+            table[key] = "not fetched yet"
+    _validated(model, table, place, section)
 
 
 def check_connectors(config: Config, known: Sequence[str]) -> None:
