@@ -35,6 +35,8 @@ class Outage:
     subject: str
     text: str
     """For people: what, since when, what to do."""
+    failing: frozenset[int] = frozenset()
+    """Its feeds, where it is that their polls fail."""
 
 
 def expected_gap_s(recent: Sequence[datetime]) -> float | None:
@@ -98,7 +100,8 @@ def _of_platform(name: str, group: Sequence[FeedState], now: datetime) -> Outage
     if len(group) < TOGETHER_FROM:
         return None
     if all(state.failures >= FAILURES_TOLD for state in group):
-        return Outage(name, f"{name}: all {len(group)} feeds fail; the last answer: {group[0].error}")
+        text = f"{name}: all {len(group)} feeds fail; the last answer: {group[0].error}"
+        return Outage(name, text, frozenset(state.feed.id for state in group))
     paced = [(state, allowed_silence(state.recent)) for state in group]
     known = [(state, allowed) for state, allowed in paced if allowed is not None]
     silent = [state for state, allowed in known if now - _heard_at(state) > allowed]
@@ -119,4 +122,7 @@ def _is_told(state: FeedState) -> bool:
 def _of_feed(state: FeedState) -> Outage:
     name = state.feed.title or state.feed.query
     again = "it waits for you" if state.next_poll_at is None else f"next try {state.next_poll_at:%Y-%m-%d %H:%M} UTC"
-    return Outage(f"feed {state.feed.id}", f"feed {state.feed.id} {name}: {state.error or state.health} ({again})")
+    # A poll's error begins with the feed's address, which its name stands for here.
+    reason = (state.error or state.health).removeprefix(f"{state.feed.connector} {state.feed.query}: ")
+    text = f"feed {state.feed.id} {name}: {reason} ({again})"
+    return Outage(f"feed {state.feed.id}", text, frozenset({state.feed.id}))

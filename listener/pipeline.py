@@ -206,7 +206,7 @@ class _Tick:
         with self._lock:
             self._plans.append((state.feed.id, None, plan))
             self.report.outcomes.append(outcome)
-        log.error("%s: %s", connector.named(state.feed), reason)
+        log.info("%s: %s", connector.named(state.feed), reason)
         self.watch(outcome)
 
     def _ask(self, walk: _Walk) -> None:
@@ -342,7 +342,7 @@ class _Tick:
         plan = schedule.after_failure(walk.state, error, self.tools.now(), default_s=default_s, dice=self.tools.dice())
         with self._lock:
             self._plans.append((walk.state.feed.id, None, plan))
-        log.warning("%s", error)
+        log.info("%s", error)  # people hear of it by the report, or by `tell`
         self._end(walk, plan, error=str(error))
 
     def _end(self, walk: _Walk, plan: Plan | None, *, unchanged: bool = False, error: str | None = None) -> None:

@@ -1,7 +1,7 @@
 """What is done to the store beside polling: closing gaps, reading posts again, imports, and telling what is wrong."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -214,15 +214,19 @@ def _recheck(tools: Tools, source: Connector) -> int:
     return total
 
 
-def tell(tools: Tools) -> list[str]:
-    """Find what is newly wrong and what recovered, write it down, and give one message for each (R19)."""
+def tell(tools: Tools, said: Collection[int] = ()) -> list[str]:
+    """Find what is newly wrong and what recovered, write it down, and give one message for each (R19).
+
+    `said`: feeds whose failure people were told of just now; it is written down, and not told again.
+    """
     now = tools.now()
     known = {row.subject: row.text for row in tools.store.outages()}
     found = health.outages(tools.store.feeds(), now) | _low_budgets(tools, now)
     begun, ended = health.changes(known, found)
     if begun or ended:
         tools.store.save_outages(begun, ended, now)
-    return [outage.text for outage in begun] + [f"{subject}: all right again" for subject in ended]
+    untold = [outage.text for outage in begun if not outage.failing or outage.failing - set(said)]
+    return untold + [f"{subject}: all right again" for subject in ended]
 
 
 def _low_budgets(tools: Tools, now: datetime) -> dict[str, health.Outage]:

@@ -90,11 +90,27 @@ def test_an_outage_is_one_message_and_its_end_is_one_more(tmp_path):
 
     told = [end_turn(Plan(NOW, 600, n, "broken", "paper q: HTTP 503")) for n in range(1, 8)]
     assert [len(messages) for messages in told] == [0, 0, 1, 0, 0, 0, 0]
-    assert "feed 1 The Paper: paper q: HTTP 503" in told[2][0]
+    assert "feed 1 The Paper: HTTP 503 (" in told[2][0]
     assert [row.subject for row in store.outages()] == ["feed 1"]
     assert end_turn(Plan(NOW, 600)) == ["feed 1: all right again"]
     assert end_turn(Plan(NOW, 600)) == []
     assert store.outages() == []
+    store.close()
+
+
+def test_a_failure_that_was_just_printed_is_written_down_and_not_told_again(tmp_path):
+    store = SqliteStore.open(tmp_path / "posts.db")
+    tools = Tools(store, None, lambda _: None, None, rules({}), lambda: NOW, lambda: 0.5)
+    for number in (1, 2):
+        kept = store.add_feed(Feed(0, f"c{number}", "q", "paper"), NOW)
+        [claimed] = store.claim_due(NOW, owner="me", lease_s=60, limit=1)
+        store.save_plans(
+            [(claimed.feed.id, None, Plan(None, 600, 1, "needs you", f"c{number} q: HTTP 401"))], NOW, "me"
+        )
+        assert kept.id == number
+    assert upkeep.tell(tools, said=[1]) == ["feed 2 q: HTTP 401 (it waits for you)"]
+    assert [row.subject for row in store.outages()] == ["feed 1", "feed 2"]
+    assert upkeep.tell(tools) == []
     store.close()
 
 

@@ -227,11 +227,11 @@ class App(Learning, Measuring, Judging):
 
         return Streams(self.tools, stop)
 
-    def tell(self) -> list[str]:
-        """Give a message for each thing that newly went wrong or recovered."""
+    def tell(self, said: Sequence[int] = ()) -> list[str]:
+        """Give a message for each thing that newly went wrong or recovered; `said`: feeds told of just now."""
         from listener.upkeep import tell
 
-        return tell(self.tools)
+        return tell(self.tools, said)
 
     def fill(self, feeds: Sequence[int] | None = None) -> "list[Filled]":
         """Try to close the gaps of some feeds, or of all."""

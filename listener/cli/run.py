@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -135,6 +135,7 @@ def up(session: Session) -> None:
         with embedded.stopping(stop):
             report = _with_progress(len(states), lambda watch: app.poll(everything=True, watch=watch, stop=stop))
             _print_report(report, len(states))
+            _print_told(app.tell([outcome.feed.id for outcome in report.failed]))
             if not stop.is_set():
                 app.briefing_due()
                 _print_briefing(app.brief(), "text")
@@ -142,6 +143,11 @@ def up(session: Session) -> None:
             logging.getLogger().setLevel(logging.INFO if session.verbose else logging.WARNING)
             embedded.run(_verbs(app, stop), stop)
     click.echo("Stopped; nothing is lost.")
+
+
+def _print_told(messages: Iterable[str]) -> None:
+    for message in messages:
+        click.echo(f"listener: {message}", err=True)
 
 
 def _verbs(app: "App", stop: threading.Event) -> dict[str, Callable[[], None]]:
@@ -170,8 +176,7 @@ def _verbs(app: "App", stop: threading.Event) -> dict[str, Callable[[], None]]:
 
     def poll() -> None:
         app.poll_due(stop)
-        for message in app.tell():
-            click.echo(f"listener: {message}", err=True)
+        _print_told(app.tell())
 
     streams = app.streams(stop)
     verbs = {"poll_due": poll, "listen": streams.tick, "brief": brief, "maintain": maintain}
