@@ -129,7 +129,7 @@ class Classifier:
             with self._lock:
                 self._forget()
                 vectors = self._words.vectors[self._numbers(split)]
-            found.append(embedding.directions(np.add.reduceat(vectors, starts, dtype=np.int32)).astype(np.float32))
+            found.append(embedding.directions(embedding.sums(vectors, starts)).astype(np.float32))
         return np.concatenate(found)
 
     def explain(self, post: Post, most: int = 5) -> list[Evidence]:
@@ -174,8 +174,7 @@ class Classifier:
         """Sum the vectors of each text and its head, (2 × n, DIMENSIONS), then give both directions side by side."""
         starts = np.array([0, *accumulate(lengths[:-1])])
         cuts = np.stack([starts, starts + heads], axis=1).ravel()
-        # Where a head is all there is, the rest sums to the next START's vector, which is zeros.
-        sums = np.add.reduceat(self._words.vectors[numbers], cuts, dtype=np.int32)
+        sums = embedding.sums(self._words.vectors[numbers], cuts.tolist())
         sums[0::2] += sums[1::2]
         sums[1::2] = sums[0::2] - sums[1::2]
         return sums, embedding.directions(sums).reshape(len(lengths), -1)
