@@ -71,8 +71,6 @@ def check(post: Post) -> str | None:
         return "it names no platform"
     if not post.native_id:
         return "it has no id"
-    if not (post.title or post.text or post.url or post.links or post.media or post.refers_to):
-        return "it has nothing to show: no title, text, address, link or media"
     return None
 
 

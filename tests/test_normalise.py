@@ -138,8 +138,6 @@ def test_halves_of_a_pair_are_joined_and_lonely_ones_replaced():
     [
         (Post("", "1", text="x"), "platform"),
         (Post("fixture", " \x00 ", text="x"), "id"),
-        (Post("fixture", "1", text=" \x00\n"), "nothing to show"),
-        (Post("fixture", "1", url="javascript:alert(1)"), "nothing to show"),
     ],
 )
 def test_what_cannot_be_stored_says_why(post, reason):
@@ -149,6 +147,8 @@ def test_what_cannot_be_stored_says_why(post, reason):
 @pytest.mark.parametrize(
     "post",
     [
+        Post("fixture", "1"),
+        Post("fixture", "1", url="javascript:alert(1)"),
         Post("fixture", "1", text="x"),
         Post("fixture", "1", title="x"),
         Post("fixture", "1", url="https://example.test/"),

@@ -67,7 +67,7 @@ def test_it_is_built_and_polls_from_outside_the_project(installed, tmp_path):
         assert "0 new posts" in listener(installed, tmp_path, "poll", "--all")
     rows = [json.loads(line) for line in listener(installed, tmp_path, "posts", "--json").splitlines()]
     assert [row["native_id"] for row in rows] == [f"harbour/{n}" for n in (5, 4, 3, 2, 1)]
-    assert {row["author"]["handle"] for row in rows} == {"ann"}
+    assert {row["author"] for row in rows} == {"ann"}
     assert rows[0]["url"] == "https://board.example/harbour/5"
 
 

@@ -353,7 +353,7 @@ def test_a_refusal_becomes_our_error_whatever_the_library_makes_of_it(status, bo
 
 
 def test_too_many_requests_wait_until_the_window_ends():
-    headers = {"x-rate-limit-remaining": "0", "x-rate-limit-reset": str(int(NOW.timestamp()) + 300)}
+    headers = {"x-rate-limit-remaining": "0", "x-rate-limit-reset": str(int(datetime.now(UTC).timestamp()) + 300)}
     with site(lambda _: Reply(429, b"{}", headers)) as (_, reader), pytest.raises(RateLimited) as caught:
         poll(reader, feed("search:bakery"), None)
     assert caught.value.retry_after_s == pytest.approx(300, abs=60)
