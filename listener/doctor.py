@@ -12,6 +12,7 @@ from listener import limits
 from listener.errors import ListenerError
 from listener.store import Store
 from listener.types import FeedState
+from listener.wording import counted
 
 Level = Literal["ok", "warning", "error"]
 
@@ -84,9 +85,11 @@ def _store(patient: Patient) -> Iterator[Finding]:
         return
     stats = store.stats()
     size = f"{stats.bytes / 1e6:.1f} MB"
-    yield Finding("ok", "store", f"{patient.store_path}: {stats.posts} posts, {stats.accounts} accounts, {size}")
+    held = f"{counted(stats.posts, 'post')}, {counted(stats.accounts, 'account')}, {size}"
+    yield Finding("ok", "store", f"{patient.store_path}: {held}")
     if stats.gaps or stats.rejects:
-        message = f"{stats.gaps} gaps (posts may be missing), {stats.rejects} items set aside as unreadable"
+        message = f"{counted(stats.gaps, 'gap')} (posts may be missing), "
+        message += f"{counted(stats.rejects, 'item')} set aside as unreadable"
         yield Finding("warning", "completeness", message)
     yield from (_feed(state) for state in store.feeds() if _ails(state, patient.now))
     sound = sum(1 for state in store.feeds() if not _ails(state, patient.now))
@@ -108,7 +111,7 @@ def _feed(state: FeedState) -> Finding:
     if state.error is None:
         return Finding("warning", name, "was due more than a day ago; is `listener up` or `listener poll` running?")
     again = "waits for you" if state.next_poll_at is None else f"next try {state.next_poll_at:%Y-%m-%d %H:%M} UTC"
-    return Finding("warning", name, f"{state.error} ({again}, failed {state.failures} times)")
+    return Finding("warning", name, f"{state.error} ({again}, failed {counted(state.failures, 'time')})")
 
 
 def _disk(path: Path) -> Finding:
@@ -118,7 +121,7 @@ def _disk(path: Path) -> Finding:
 
 def full_disk(path: Path) -> str | None:
     """Say that the store's disk is nearly full, below which polling stops (R15); None: there is room."""
-    usage = shutil.disk_usage(path.parent)
+    usage = shutil.disk_usage(next(folder for folder in path.parents if folder.exists()))
     if usage.free >= limits.FREE_BYTES and usage.free >= usage.total / 20:
         return None
     return f"the disk of {path} is nearly full ({usage.free // 1_000_000} MB left); make room, polling then goes on"

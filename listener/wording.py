@@ -64,10 +64,10 @@ def ending(briefing: Briefing) -> list[str]:
     if not briefing.seen:
         out += ["Nothing came in.", "Ask your feeds: listener poll", "Add one: listener feeds add ADDRESS"]
     elif not _items(briefing):
-        out.append(f"{_count(briefing.seen, 'post')} came in, none of them a story, a lead or a question.")
+        out.append(f"{counted(briefing.seen, 'post')} came in, none of them a story, a lead or a question.")
         out.append("See them all: listener posts")
     else:
-        out.append(f"That is all: {_count(briefing.words, 'word')} from {_count(briefing.seen, 'post')}.")
+        out.append(f"That is all: {counted(briefing.words, 'word')} from {counted(briefing.seen, 'post')}.")
         if briefing.left_out:
             out.append("Left out: " + "; ".join(_left(left) for left in briefing.left_out) + ".")
     if briefing.sources_failing:
@@ -77,13 +77,14 @@ def ending(briefing: Briefing) -> list[str]:
 
 def _left(left: LeftOut) -> str:
     if left.reason == "chatter":
-        return f"{_count(left.count, 'post')} that {'is' if left.count == 1 else 'are'} none of these"
+        return f"{counted(left.count, 'post')} that {'is' if left.count == 1 else 'are'} none of these"
     what = {"stories": "story", "leads": "lead", "questions": "question"}[left.what]
     why = "no time" if left.reason == "time" else "by somebody shown twice already"
-    return f"{_count(left.count, what)} ({why})"
+    return f"{counted(left.count, what)} ({why})"
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Say how many: `1 post`, `2 posts`, `0 stories`."""
     if number == 1:
         return f"1 {noun}"
     return f"{number:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
@@ -91,7 +92,7 @@ def _count(number: int, noun: str) -> str:
 
 def _minutes(briefing: Briefing) -> str:
     taken = max(math.ceil(briefing.seconds / 60), 1)
-    return f"{taken} of {_count(round(briefing.minutes), 'minute')}"
+    return f"{taken} of {counted(round(briefing.minutes), 'minute')}"
 
 
 def headline(post: PostItem) -> str:

@@ -61,7 +61,7 @@ def test_the_user_may_name_the_platform_of_a_file(home, delimiter):
 
 def test_people_alone_make_no_feed(home):
     (home.folder / "friends.csv").write_text("network,name,handle\nmyspace,Rosa Vale,rosa\n")
-    assert "1 people you know" in home.ok("import", "friends.csv").out
+    assert "1 person you know" in home.ok("import", "friends.csv").out
     assert home.ok("feeds", "--json").rows() == []
 
 

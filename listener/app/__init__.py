@@ -89,22 +89,23 @@ class App(Learning, Measuring, Judging):
 
     def find_feed(self, text: str) -> FeedState:
         """Find a stored feed by number, address, or title (its beginning will do if only one has it)."""
-        from listener.secrets import quoted
+        from listener.secrets import quoted, redact
 
         states = self.store.feeds()
-        exact = [state for state in states if text in (str(state.feed.id), state.feed.query, state.feed.title)]
-        if exact:
-            return exact[0]
-        wanted = self.feed_for(text)
-        same = [s for s in states if wanted and (s.feed.connector, s.feed.query) == (wanted.connector, wanted.query)]
-        begin = [s for s in states if (s.feed.title or "").casefold().startswith(text.casefold())]
-        found = same or begin
+        numbered = [state for state in states if text == str(state.feed.id)]
+        exact = numbered or [state for state in states if text in (state.feed.query, state.feed.title)]
+        found = exact or self._alike(states, text)
         if len(found) == 1:
             return found[0]
         if found:
-            titles = ", ".join(f"{state.feed.id} {state.feed.title}" for state in found[:5])
+            titles = ", ".join(f"{state.feed.id} {state.feed.title} ({redact(state.feed.query)})" for state in found[:5])
             raise StoreError(f"{quoted(text)} could be any of: {titles}; say the number")
         raise StoreError(f"no feed is called {quoted(text)}; `listener feeds` lists them")
+
+    def _alike(self, states: Sequence[FeedState], text: str) -> list[FeedState]:
+        wanted = self.feed_for(text)
+        same = [s for s in states if wanted and (s.feed.connector, s.feed.query) == (wanted.connector, wanted.query)]
+        return same or [s for s in states if (s.feed.title or "").casefold().startswith(text.casefold())]
 
     def check(self, feed: Feed) -> Checked:
         """Read a feed once without keeping anything; a page that is no feed leads to those it points at."""

@@ -55,6 +55,8 @@ class Rooms:
     def __init__(self, config: Config, now: Callable[[], datetime] | None = None) -> None:
         self.config = config
         self.now = now or (lambda: datetime.now(UTC))
+        self.makes_store = True
+        """False: a store that is not there is an error."""
         self._connectors: dict[str, Connector] = {}
 
     @classmethod
@@ -81,9 +83,7 @@ class Rooms:
         """Open the store, made at its first use, with the feeds of the configuration in it."""
         from listener.store.sqlite import SqliteStore
 
-        path = self.store_path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        store = SqliteStore.open(path)
+        store = SqliteStore.open(self.store_path, create=self.makes_store)
         self._sync_feeds(store)
         self._sync_goals(store)
         return store

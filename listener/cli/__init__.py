@@ -4,6 +4,8 @@ Exit codes: 0 done, 1 failed with a reason on stderr, 2 wrong usage or configura
 Heavy modules are imported where they are used, so that `--help` answers at once.
 """
 
+import codecs
+import io
 import logging
 import os
 import sys
@@ -64,6 +66,12 @@ class Session:
             self._app = App.open(self.config, self.store)
         return self._app
 
+    @property
+    def reader(self) -> "App":
+        """Build the app for a command that shows what a store has: one that --store names must be there."""
+        self.app.makes_store = self.store is None
+        return self.app
+
     def close(self) -> None:
         """Close what was opened."""
         if self._app is not None:
@@ -72,7 +80,7 @@ class Session:
 
 def _set_option(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     def keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:  # noqa: ARG001 click's shape; any option's value
-        if value:
+        if value not in (None, False):
             setattr(context.ensure_object(Session), name, value)
 
     return keep
@@ -153,6 +161,7 @@ def cli(context: click.Context) -> None:
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    _degrade()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -161,6 +170,7 @@ def run(arguments: list[str]) -> int:
     session = Session()
     try:
         result = cli.main(arguments, prog_name="listener", standalone_mode=False, obj=session)
+        sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.exceptions.Abort:
         _complain("stopped")
@@ -175,8 +185,12 @@ def run(arguments: list[str]) -> int:
         _complain(str(error))
         return 1
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:
+        _complain(f"{error.filename or 'cannot write'}: {error.strerror or error}")
+        _drop_output()
+        return 1
     finally:
         session.close()
 
@@ -192,4 +206,26 @@ def _log(level: int) -> None:
 
 
 def _complain(message: str) -> None:
-    click.echo(f"listener: {message}", err=True)
+    from listener.wording import lines
+
+    click.echo(f"listener: {lines(message)}", err=True)
+
+
+def _drop_output() -> None:
+    """Let what is still to be written go nowhere, so that the end of the process does not fail on it again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _degrade() -> None:
+    """Write what the output's encoding lacks as four hexadecimal digits, as JSON does, instead of failing."""
+    codecs.register_error("listener", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="listener")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2)), error.end

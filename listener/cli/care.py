@@ -124,14 +124,16 @@ def prune(session: Session) -> None:
 @click.pass_obj
 def doctor(session: Session, as_json: bool) -> int:
     """Look at configuration, store, network guard, classifier and feeds; say what is wrong and what to do."""
-    findings = session.app.doctor()
+    from listener.wording import plain
+
+    findings = session.reader.doctor()
     marks = {"ok": "✓", "warning": "!", "error": "✗"}
     for finding in findings:
         if as_json:
             row = {"level": finding.level, "subject": finding.subject, "message": finding.message}
             click.echo(json.dumps(row, ensure_ascii=False))
         else:
-            click.echo(f"{marks[finding.level]} {finding.subject}: {finding.message}")
+            click.echo(f"{marks[finding.level]} {plain(finding.subject)}: {plain(finding.message)}")
     return 1 if any(finding.level == "error" for finding in findings) else 0
 
 
@@ -140,7 +142,7 @@ def doctor(session: Session, as_json: bool) -> int:
 @click.pass_obj
 def backup(session: Session, file: Path) -> None:
     """Write a complete, checked copy of the store to FILE, beside a running `listener up`."""
-    session.app.store.backup(file)
+    session.reader.store.backup(file)
     click.echo(f"Wrote {file} ({_size(file.stat().st_size)})")
 
 

@@ -64,9 +64,13 @@ def _print_one(row: "ConnectorRow") -> None:
             click.echo(f"  {platform}: {policy.note}")
 
 
-@click.group(cls=Group)
-def accounts() -> None:
+@click.group(cls=Group, invoke_without_command=True)
+@json_option
+@click.pass_context
+def accounts(context: click.Context, as_json: bool) -> None:
     """List whom you follow, or import it from a platform."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_accounts, as_json=as_json)
 
 
 @accounts.command("list")
@@ -74,7 +78,7 @@ def accounts() -> None:
 @click.pass_obj
 def list_accounts(session: Session, as_json: bool) -> None:
     """List the accounts you follow, with the list (circle) each is in."""
-    found = session.app.store.follows()
+    found = session.reader.store.follows()
     for account, circle in found:
         if as_json:
             row = {"platform": account.platform, "native_id": account.native_id, "handle": account.handle}
@@ -95,8 +99,11 @@ def list_accounts(session: Session, as_json: bool) -> None:
 @click.pass_obj
 def import_accounts(session: Session, names: tuple[str, ...], no_feeds: bool) -> None:
     """Read whom you follow, and your lists: they become accounts, and feeds to poll."""
+    from listener.wording import counted
+
     for name, found in session.app.import_follows(names, feeds=not no_feeds).items():
-        click.echo(f"{name}: {found.accounts} accounts ({found.new} new), {found.feeds} feeds added")
+        feeds = counted(found.feeds, "feed")
+        click.echo(f"{name}: {counted(found.accounts, 'account')} ({found.new} new), {feeds} added")
 
 
 @click.command("import", cls=Command)
@@ -106,10 +113,14 @@ def import_accounts(session: Session, names: tuple[str, ...], no_feeds: bool) ->
 @click.pass_obj
 def import_(session: Session, file: Path, name: str | None, platform: str | None) -> None:
     """Keep the posts of a FILE you have: a platform's data export, an mbox, CSV or JSON Lines."""
+    from listener.wording import counted
+
     found = _with_progress(lambda watch: session.app.import_file(file, name, watch, platform))
-    extra = f", {found.accounts} people you know" if found.accounts else ""
-    extra += f"; {found.rejected} rows set aside as unreadable (`listener doctor`)" if found.rejected else ""
-    click.echo(f"Imported {file.name}: {found.posts} posts, {found.new} of them new{extra}")
+    people = "1 person" if found.accounts == 1 else f"{found.accounts:,} people"
+    extra = f", {people} you know" if found.accounts else ""
+    rejected = counted(found.rejected, "row")
+    extra += f"; {rejected} set aside as unreadable (`listener doctor`)" if found.rejected else ""
+    click.echo(f"Imported {file.name}: {counted(found.posts, 'post')}, {found.new} of them new{extra}")
 
 
 def _with_progress(work: "Callable[[Callable[[int], None]], Imported]") -> "Imported":

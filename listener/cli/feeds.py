@@ -18,6 +18,7 @@ from listener.types import Feed, FeedState
 if TYPE_CHECKING:
     from listener.app import App, Checked
     from listener.opml import OpmlFeed
+    from listener.upkeep import Filled
 
 
 @click.group(cls=Group, invoke_without_command=True)
@@ -34,7 +35,9 @@ def feeds(context: click.Context, as_json: bool) -> None:
 @click.pass_obj
 def list_feeds(session: Session, as_json: bool) -> None:
     """List the feeds with their health and their next poll."""
-    states = session.app.store.feeds()
+    from listener.wording import counted
+
+    states = session.reader.store.feeds()
     if as_json:
         for state in states:
             click.echo(json.dumps(feed_json(state), ensure_ascii=False))
@@ -47,7 +50,7 @@ def list_feeds(session: Session, as_json: bool) -> None:
         click.echo(line)
     gaps = session.app.store.gaps()
     if gaps:
-        click.echo(f"{len(gaps)} gaps, where posts may be missing: listener feeds gaps, listener feeds fill")
+        click.echo(f"{counted(len(gaps), 'gap')}, where posts may be missing: listener feeds gaps, listener feeds fill")
 
 
 def feed_json(state: FeedState) -> dict[str, Any]:
@@ -102,7 +105,9 @@ def _print_table(states: Sequence[FeedState], now: datetime) -> None:
 @click.pass_obj
 def gaps(session: Session, names: tuple[str, ...], as_json: bool) -> None:
     """List where posts may be missing, and between which."""
-    app = session.app
+    from listener.wording import plain
+
+    app = session.reader
     feeds_ = [app.find_feed(name).feed.id for name in names]
     found = [gap for gap in app.store.gaps() if not feeds_ or gap.feed_id in feeds_]
     for gap in found:
@@ -110,25 +115,47 @@ def gaps(session: Session, names: tuple[str, ...], as_json: bool) -> None:
             row = {"id": gap.id, "feed": gap.feed_id, "seen_at": gap.seen_at.isoformat(), "reason": gap.reason}
             click.echo(json.dumps(row | {"older": gap.older, "newer": gap.newer}, ensure_ascii=False))
         else:
-            click.echo(f"gap {gap.id}, feed {gap.feed_id}, seen {gap.seen_at:%Y-%m-%d %H:%M} UTC: {gap.reason}")
+            click.echo(f"gap {gap.id}, feed {gap.feed_id}, seen {gap.seen_at:%Y-%m-%d %H:%M} UTC: {plain(gap.reason)}")
     if not found and not as_json:
         click.echo("No gaps: nothing is known to be missing.")
 
 
 @feeds.command()
 @click.argument("names", metavar="[FEED…]", nargs=-1)
+@json_option
 @click.pass_obj
-def fill(session: Session, names: tuple[str, ...]) -> int:
+def fill(session: Session, names: tuple[str, ...], as_json: bool) -> int:
     """Try to close the gaps of these feeds, or all: what is missing is fetched where the platform goes back so far."""
     app = session.app
     found = app.fill([app.find_feed(name).feed.id for name in names] or None)
-    if not found:
+    if not found and not as_json:
         click.echo("No gaps: nothing is known to be missing.")
     for filled in found:
-        name = filled.feed.title or filled.feed.query
-        end = "closed" if filled.closed else f"still open: {filled.reason}"
-        click.echo(f"{'✓' if filled.closed else '✗'} {filled.gap.feed_id} {name}: {filled.new} new posts, {end}")
+        click.echo(_filled_json(filled) if as_json else _filled(filled))
     return 0 if all(filled.closed for filled in found) else 1
+
+
+def _filled(filled: "Filled") -> str:
+    from listener.wording import counted
+
+    end = "closed" if filled.closed else f"still open: {_shown(filled.reason or 'no reason given')}"
+    mark = "✓" if filled.closed else "✗"
+    return f"{mark} {filled.gap.feed_id} {_name(filled.feed)}: {counted(filled.new, 'new post')}, {end}"
+
+
+def _filled_json(filled: "Filled") -> str:
+    row = {"feed": filled.gap.feed_id, "gap": filled.gap.id, "new": filled.new}
+    return json.dumps(row | {"closed": filled.closed, "reason": filled.reason}, ensure_ascii=False)
+
+
+def _name(feed: Feed) -> str:
+    return _shown(feed.title or feed.query)
+
+
+def _shown(text: str) -> str:
+    from listener.wording import plain
+
+    return plain(text)
 
 
 @feeds.command()
@@ -154,9 +181,9 @@ def add(session: Session, text: str, title: str | None, folder: str | None, unch
         feed = checked.feed
     kept, is_new = app.add_feed(feed, title=title, folder=folder)
     if not is_new:
-        click.echo(f"Feed {kept.id} is there already: {kept.title or kept.query}")
+        click.echo(f"Feed {kept.id} is there already: {_name(kept)}")
         return
-    click.echo(f"Added feed {kept.id}: {kept.title or kept.query} ({kept.query})")
+    click.echo(f"Added feed {kept.id}: {_name(kept)} ({_shown(kept.query)})")
 
 
 def _unknown(text: str) -> str:
@@ -175,9 +202,10 @@ def _unknown(text: str) -> str:
 
 def _print_preview(checked: "Checked") -> None:
     from listener.app import PREVIEW
-    from listener.render import plain
+    from listener.wording import counted, plain
 
-    click.echo(f"{plain(checked.title or 'Untitled')} · {checked.feed.query} · {len(checked.posts)} posts")
+    of = f"{plain(checked.feed.query)} · {counted(len(checked.posts), 'post')}"
+    click.echo(f"{plain(checked.title or 'Untitled')} · {of}")
     for post in checked.posts[:PREVIEW]:
         day = post.published_at.date().isoformat() if post.published_at else "no date   "
         click.echo(f"  {day}  {plain((post.title or post.text)[:90])}")
@@ -192,26 +220,37 @@ def remove(session: Session, feed: str) -> None:
     if state.from_config:
         raise ListenerError(f"feed {state.feed.id} stands in {session.app.config.path}: remove it there")
     session.app.store.remove_feed(state.feed.id)
-    click.echo(f"Removed feed {state.feed.id}: {state.feed.title or state.feed.query}; its {state.posts} posts stay")
+    click.echo(f"Removed feed {state.feed.id}: {_name(state.feed)}; its posts stay ({state.posts})")
 
 
 @feeds.command()
 @click.argument("names", metavar="[FEED…]", nargs=-1)
+@json_option
 @click.pass_obj
-def check(session: Session, names: tuple[str, ...]) -> int:
+def check(session: Session, names: tuple[str, ...], as_json: bool) -> int:
     """Read feeds once, keep nothing, and say what is wrong with each."""
-    app, failed = session.app, 0
+    app, failed = session.reader, 0
     found = [app.find_feed(name) for name in names] if names else app.store.feeds()
     for state in found:
-        label = state.feed.title or state.feed.query
+        posts, problem = 0, None
         try:
-            checked = app.check(state.feed)
+            posts = len(app.check(state.feed).posts)
         except ConnectorError as error:
-            failed += 1
-            click.echo(f"✗ {state.feed.id} {label}: {error}")
-            continue
-        click.echo(f"✓ {state.feed.id} {label}: {len(checked.posts)} posts")
+            problem, failed = str(error), failed + 1
+        click.echo(_checked_json(state.feed, posts, problem) if as_json else _checked(state.feed, posts, problem))
     return 1 if failed else 0
+
+
+def _checked(feed: Feed, posts: int, problem: str | None) -> str:
+    from listener.wording import counted
+
+    what = counted(posts, "post") if problem is None else _shown(problem)
+    return f"{'✓' if problem is None else '✗'} {feed.id} {_name(feed)}: {what}"
+
+
+def _checked_json(feed: Feed, posts: int, problem: str | None) -> str:
+    row = {"feed": feed.id, "title": feed.title, "query": feed.query, "posts": posts, "error": problem}
+    return json.dumps(row, ensure_ascii=False)
 
 
 @feeds.command("set")
@@ -224,8 +263,7 @@ def set_feed(session: Session, feed: str, changes: tuple[str, ...]) -> None:
     state = app.find_feed(feed)
     wanted = dict(_change(text) for text in changes)
     app.store.set_feed(state.feed.id, wanted, app.now())
-    shown = ", ".join(changes)
-    click.echo(f"Feed {state.feed.id}: {shown}")
+    click.echo(f"Feed {state.feed.id}: {_shown(', '.join(changes))}")
     if state.from_config:
         click.echo(f"Note: {app.config.path} names this feed too and is read again when it changes.", err=True)
 
@@ -261,6 +299,7 @@ def import_feeds(session: Session, file: Path) -> None:
     """Add every feed of an OPML file; nothing is fetched until the next poll."""
     from listener import opml
     from listener.secrets import quoted
+    from listener.wording import counted, plain
 
     app, added = session.app, 0
     found = opml.read(file.read_bytes())
@@ -277,15 +316,18 @@ def import_feeds(session: Session, file: Path) -> None:
         _, is_new = app.add_feed(feed, title=entry.title, folder=entry.folder)
         added += is_new
     for line in left_out:
-        click.echo(f"left out {line}", err=True)
-    click.echo(f"Added {added} feeds from {file.name}; {len(found.feeds) - added} were there, {len(left_out)} left out")
+        click.echo(f"left out {plain(line)}", err=True)
+    click.echo(
+        f"Added {counted(added, 'feed')} from {file.name};"
+        f" {len(found.feeds) - added} were there, {len(left_out)} left out"
+    )
 
 
 @feeds.command("export")
 @click.pass_obj
 def export_feeds(session: Session) -> None:
     """Write all feeds as OPML to standard output; any reader takes those that have an address."""
-    sys.stdout.buffer.write(_opml(session.app))
+    sys.stdout.buffer.write(_opml(session.reader))
 
 
 def _opml(app: "App") -> bytes:

@@ -129,7 +129,7 @@ def explain(session: Session, post: int, as_json: bool) -> None:
 @click.pass_obj
 def rescore(session: Session) -> None:
     """Score the whole store again, thumbs apart; Ctrl-C stops it, and the next call goes on."""
-    from listener.runner.embedded import stopping
+    from listener.runner.signals import stopping
 
     app, stop = session.app, threading.Event()
     total = app.store.stats().posts

@@ -39,7 +39,7 @@ def posts(
     """List posts, newest first."""
     from listener.store import PostQuery
 
-    app = session.app
+    app = session.reader
     feed_id = app.find_feed(feed).feed.id if feed else None
     threshold = app.thresholds[label] if label else 0.5
     if goal is not None:
@@ -58,7 +58,7 @@ def posts(
 def search(session: Session, words: tuple[str, ...], since: datetime | None, limit: int, as_json: bool) -> None:
     """Find posts that hold all WORDS; "a phrase" and begin* work too."""
     text = " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
-    _print_posts(session, session.app.store.search(text, limit=limit, since=since), as_json=as_json)
+    _print_posts(session, session.reader.store.search(text, limit=limit, since=since), as_json=as_json)
 
 
 @click.command(cls=Command)
@@ -113,7 +113,7 @@ def _said(post: int, undo: bool, value: bool, yes: str, no: str) -> str:
 
 
 def _post(session: Session, number: int) -> StoredPost:
-    found = session.app.store.post(number)
+    found = session.reader.store.post(number)
     if found is None:
         raise StoreError(f"there is no post {number}; `listener posts` shows the numbers")
     return found

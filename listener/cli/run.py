@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from listener.cli import Command, Session
-from listener.cli.values import SINCE
+from listener.cli.values import MINUTES, SINCE
 from listener.errors import ListenerError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _with_progress(total: int, work: "Callable[[Callable[[Outcome], None]], Repo
 
 
 def _print_report(report: "Report", total: int) -> None:
-    from listener.render import plain
+    from listener.wording import counted, plain
 
     if report.obstacle:
         click.echo(f"listener: polling waits: {report.obstacle}", err=True)
@@ -91,20 +91,20 @@ def _print_report(report: "Report", total: int) -> None:
         return
     edited, rejected = sum(o.edited for o in report.outcomes), sum(o.rejected for o in report.outcomes)
     extra = f", {edited} edited" * bool(edited) + f", {rejected} set aside as unreadable" * bool(rejected)
-    click.echo(f"Polled {len(report.outcomes)} feeds: {report.new} new posts{extra}")
+    click.echo(f"Polled {counted(len(report.outcomes), 'feed')}: {counted(report.new, 'new post')}{extra}")
     for outcome in report.failed:
         click.echo(f"  failed: {plain(outcome.error or '')}", err=True)
 
 
 @click.command(cls=Command)
-@click.option("--minutes", type=click.FloatRange(1, 240), help="How long reading it may take (default 10).")
+@click.option("--minutes", type=MINUTES, help="How long reading it may take (default 10).")
 @click.option("--since", type=SINCE, help="What arrived since 24h, 7d, or a date.  [default: 24h]")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.pass_obj
 def briefing(session: Session, minutes: float | None, since: datetime | None, form: str, as_json: bool) -> None:
     """Print what your network talks about, the leads and the questions, inside the minutes you have."""
-    _print_briefing(session.app.brief(minutes, since), "json" if as_json else form)
+    _print_briefing(session.reader.brief(minutes, since), "json" if as_json else form)
 
 
 def _print_briefing(found: "Briefing", form: str) -> None:
@@ -126,28 +126,41 @@ def _print_briefing(found: "Briefing", form: str) -> None:
 @click.pass_obj
 def up(session: Session) -> None:
     """Poll everything, print the briefing, then stay up: poll what falls due, brief every morning, keep house."""
-    from listener.runner import embedded
+    # Before anything that takes time: from its first moment on, stopping is a clean end.
+    from listener.runner.signals import stopping
 
-    app, stop = session.app, threading.Event()
-    with app.alone():
-        states = app.store.feeds()
-        click.echo(f"Listening to {len(states)} feeds; posts are kept in {app.store_path}")
-        with embedded.stopping(stop):
-            report = _with_progress(len(states), lambda watch: app.poll(everything=True, watch=watch, stop=stop))
-            _print_report(report, len(states))
-            _print_told(app.tell([outcome.feed.id for outcome in report.failed]))
-            if not stop.is_set():
-                app.briefing_due()
-                _print_briefing(app.brief(), "text")
-                click.echo("Staying up: feeds are polled as they fall due. Ctrl-C stops.")
-            logging.getLogger().setLevel(logging.INFO if session.verbose else logging.WARNING)
-            embedded.run(_verbs(app, stop), stop)
+    stop = threading.Event()
+    with stopping(stop):
+        app = session.app
+        with app.alone():
+            _stay_up(app, stop, verbose=session.verbose)
     click.echo("Stopped; nothing is lost.")
 
 
+def _stay_up(app: "App", stop: threading.Event, *, verbose: bool) -> None:
+    from listener.runner import embedded
+    from listener.wording import counted
+
+    states = app.store.feeds()
+    click.echo(f"Listening to {counted(len(states), 'feed')}; posts are kept in {app.store_path}")
+    if not stop.is_set():
+        report = _with_progress(len(states), lambda watch: app.poll(everything=True, watch=watch, stop=stop))
+        _print_report(report, len(states))
+        _print_told(app.tell([outcome.feed.id for outcome in report.failed]))
+    if not stop.is_set():
+        app.briefing_due()
+        _print_briefing(app.brief(), "text")
+        click.echo("Staying up: feeds are polled as they fall due. Ctrl-C stops.")
+    logging.getLogger().setLevel(logging.INFO if verbose else logging.WARNING)
+    if not stop.is_set():
+        embedded.run(_verbs(app, stop), stop)
+
+
 def _print_told(messages: Iterable[str]) -> None:
+    from listener.wording import plain
+
     for message in messages:
-        click.echo(f"listener: {message}", err=True)
+        click.echo(f"listener: {plain(message)}", err=True)
 
 
 def _verbs(app: "App", stop: threading.Event) -> dict[str, Callable[[], None]]:

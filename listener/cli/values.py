@@ -1,5 +1,6 @@
 """Kinds of value that a user types: a length of time, a label, a feed."""
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -55,7 +56,24 @@ class Verdict(click.ParamType[Said]):
         return Said(name == value, label=name) if name in LABELS else Said(name == value, goal=goal)
 
 
+class Minutes(click.FloatRange):
+    """A number of minutes that somebody can read for."""
+
+    name = "minutes"
+
+    def __init__(self) -> None:
+        super().__init__(1, 240)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the number; `nan` lies in no range."""
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value!r} is no number of minutes", param, ctx)
+        return found
+
+
 SINCE = Since()
+MINUTES = Minutes()
 VERDICT = Verdict()
 LABEL = click.Choice(LABELS)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")

@@ -343,7 +343,10 @@ def _store_url(key: str, text: str, folder: Path, environ: Mapping[str, str]) ->
         return text
     if not (is_file and path and not any(map(is_line_break, path))):
         raise ConfigError(f"{key}: must be a file's path or sqlite:///path")
-    return _sqlite(folder / os.path.expanduser(path))
+    file = folder / os.path.expanduser(path)
+    if os.path.isdir(file):
+        raise ConfigError(f"{key}: {file} is a folder; name a file in it")
+    return _sqlite(file)
 
 
 def _sqlite(path: Path) -> str:

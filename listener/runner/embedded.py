@@ -4,11 +4,8 @@ The scheduler only ticks: what is due is a query over the store, so nothing is l
 """
 
 import logging
-import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -18,21 +15,6 @@ log = logging.getLogger(__name__)
 
 PERIODS_S: Final[Mapping[str, float]] = {"poll_due": 5, "listen": 10, "brief": 60, "maintain": 3_600}
 """Verb to the seconds between two calls of it."""
-
-
-@contextmanager
-def stopping(stop: threading.Event) -> Iterator[None]:
-    """Let SIGTERM and SIGINT set `stop` instead of ending the process: the page being read is finished first."""
-
-    def set_stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 the signal module's shape
-        stop.set()
-
-    previous = {number: signal.signal(number, set_stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def run(verbs: Mapping[str, Callable[[], None]], stop: threading.Event) -> None:
