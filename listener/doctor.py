@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from listener import limits
-from listener.errors import ListenerError
+from listener.errors import ListenerError, StoreError
 from listener.store import Store
 from listener.types import FeedState
 from listener.wording import counted
@@ -50,8 +50,8 @@ class Patient:
     xml: Callable[[], str | None]
     """Says what is wrong with the XML library; None: nothing."""
     now: datetime
-    streams: bool = False
-    """True: some feed is listened to as a stream."""
+    streams: Callable[[], bool] = lambda: False
+    """Tells whether some feed is listened to as a stream."""
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -60,6 +60,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
     yield Finding("ok", "configuration", where)
     yield from _attempt("settings", lambda: (Finding("error", "settings", fault) for fault in patient.settings()))
     yield from _attempt("store", lambda: _store(patient))
+    yield from _attempt("feeds", lambda: _feeds(patient))
     yield _disk(patient.store_path)
     yield from _attempt("network guard", lambda: _guard(patient))
     yield from _attempt("classifier", lambda: iter([Finding("ok", "classifier", patient.model())]))
@@ -91,9 +92,13 @@ def _store(patient: Patient) -> Iterator[Finding]:
         message = f"{counted(stats.gaps, 'gap')} (posts may be missing), "
         message += f"{counted(stats.rejects, 'item')} set aside as unreadable"
         yield Finding("warning", "completeness", message)
-    yield from (_feed(state) for state in store.feeds() if _ails(state, patient.now))
-    sound = sum(1 for state in store.feeds() if not _ails(state, patient.now))
-    yield Finding("ok", "feeds", f"{sound} of {stats.feeds} without trouble")
+
+
+def _feeds(patient: Patient) -> Iterator[Finding]:
+    states = patient.store().feeds()
+    ailing = [state for state in states if _ails(state, patient.now)]
+    yield from map(_feed, ailing)
+    yield Finding("ok", "feeds", f"{len(states) - len(ailing)} of {len(states)} without trouble")
 
 
 def _ails(state: FeedState, now: datetime) -> bool:
@@ -128,5 +133,9 @@ def full_disk(path: Path) -> str | None:
 
 
 def _guard(patient: Patient) -> Iterator[Finding]:
-    patient.http().check(streams=patient.streams)
+    try:
+        streams = patient.streams()
+    except StoreError:  # a finding of its own
+        streams = False
+    patient.http().check(streams=streams)
     yield Finding("ok", "network guard", "private addresses are refused at the connection")

@@ -54,7 +54,7 @@ def test_a_file_that_cannot_be_imported_says_why_and_leaves_no_feed(home, name, 
 def test_the_user_may_name_the_platform_of_a_file(home, delimiter):
     rows = ("id,author,text,published_at,url", "1,tom,Thanks for the add!,2007-05-01,https://myspace.example/1")
     (home.folder / "mine.csv").write_text("\n".join(row.replace(",", delimiter) for row in rows))
-    assert "1 posts, 1 of them new" in home.ok("import", "mine.csv", "--platform", "MySpace").out
+    assert "1 post, 1 of them new" in home.ok("import", "mine.csv", "--platform", "MySpace").out
     assert [row["platform"] for row in home.ok("posts", "--since", "2000-01-01", "--json").rows()] == ["myspace"]
     assert [row["title"] for row in home.ok("feeds", "--json").rows()] == ["mine (myspace)"]
 

@@ -98,7 +98,9 @@ class App(Learning, Measuring, Judging):
         if len(found) == 1:
             return found[0]
         if found:
-            titles = ", ".join(f"{state.feed.id} {state.feed.title} ({redact(state.feed.query)})" for state in found[:5])
+            titles = ", ".join(
+                f"{state.feed.id} {state.feed.title} ({redact(state.feed.query)})" for state in found[:5]
+            )
             raise StoreError(f"{quoted(text)} could be any of: {titles}; say the number")
         raise StoreError(f"no feed is called {quoted(text)}; `listener feeds` lists them")
 
@@ -327,7 +329,7 @@ class App(Learning, Measuring, Judging):
             model=lambda: self.classifier.version,
             spending=self.spending_lines,
             xml=expat_warning,
-            streams=any(self._is_stream(state.feed) for state in self.store.feeds()),
+            streams=lambda: any(self._is_stream(state.feed) for state in self.store.feeds()),
             settings=self.settings_faults,
             now=self.now(),
         )

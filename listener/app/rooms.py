@@ -20,7 +20,7 @@ import platformdirs
 from listener import config as configuration
 from listener.config import Config
 from listener.doctor import full_disk
-from listener.errors import ConfigError, Refused
+from listener.errors import ConfigError, Refused, StoreError
 from listener.store import Store
 from listener.types import LABELS, Feed, Label
 
@@ -84,8 +84,12 @@ class Rooms:
         from listener.store.sqlite import SqliteStore
 
         store = SqliteStore.open(self.store_path, create=self.makes_store)
-        self._sync_feeds(store)
-        self._sync_goals(store)
+        try:
+            self._sync_feeds(store)
+            self._sync_goals(store)
+        except StoreError:
+            if store.damage is None:  # else it is for reading only, and what it has is shown
+                raise
         return store
 
     @property
@@ -195,7 +199,7 @@ class Rooms:
 
     def _keep_thresholds(self) -> dict[str, float]:
         shipped: dict[str, float] = {label: self.classifier.thresholds[label] for label in LABELS}
-        if self.store.get_meta("thresholds") != json.dumps(shipped):
+        if self.store.damage is None and self.store.get_meta("thresholds") != json.dumps(shipped):
             self.store.set_meta("thresholds", json.dumps(shipped))
         return shipped
 

@@ -170,6 +170,14 @@ class Stats:
 class Store(Protocol):
     """A place for posts. Cost is per call unless stated; n is what the call is given or gives."""
 
+    @property
+    def damage(self) -> str | None:
+        """What is wrong with the place, for people; None: nothing that we know of.
+
+        A damaged one refuses every write. `feeds`, `candidates`, `posts` and what finds posts by number give what
+        can still be read, if that is anything; `get_meta` gives None where it cannot.
+        """
+
     # feeds
 
     def add_feed(self, feed: Feed, now: datetime, *, from_config: bool = False) -> Feed:

@@ -161,6 +161,13 @@ class Connections:
                 else:
                     self._idle.append(connection)
 
+    def blame(self, error: Exception) -> bool:
+        """Tell whether an error may come of damage to the file; the first one that does ends all writing."""
+        if is_damage(error) and not self.damage:
+            self.damage = f"{self.path}: the file is damaged ({error}); nothing is written any more, {HINT}"
+            log.error("%s", self.damage)
+        return self.damage is not None
+
     def close(self) -> None:
         """Close all; the last process to close takes the write-ahead log into the file."""
         with self._write_lock:
@@ -177,7 +184,5 @@ class Connections:
             try:
                 yield
             except sqlite3.DatabaseError as error:
-                if is_damage(error) and not self.damage:
-                    self.damage = f"{self.path}: the file is damaged ({error}); nothing is written any more, {HINT}"
-                    log.error("%s", self.damage)
+                self.blame(error)
                 raise

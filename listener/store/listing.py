@@ -1,13 +1,14 @@
 """Listings: which posts, newest first, each from an index that has them in that order."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from sqlite3 import Connection
 from typing import Final, NamedTuple
 
-from listener.store import Candidate, PostQuery, judgements
+from listener.store import Candidate, PostQuery, judgements, salvage
 from listener.store.names import Names
 from listener.store.rows import ARCHIVE, SCALE, STORED, Row, moment, ms, stored
 from listener.store.schema import LABEL_FLOOR
@@ -17,6 +18,9 @@ _CANDIDATES: Final = (
     "select id, sort_at, story, account, lead, question, news from posts indexed by posts_arrived"
     f" where first_seen_at >= ? and first_seen_at < ? and arrival <> {ARCHIVE} and deleted_at is null"
 )
+
+
+_INDEX: Final = re.compile(r"indexed by \w+")
 
 
 class Arm(NamedTuple):
@@ -33,6 +37,11 @@ class Arm(NamedTuple):
         self.where.append(condition)
         self.values.extend(values)
 
+    def one(self) -> str:
+        """Give the SELECT of a single post, past every index; its last value is the post's number."""
+        source = _INDEX.sub("not indexed", self.source)
+        return f"select {self.id} id, {self.time} sort_at from {source} where {' and '.join(self.where)} and p.id = ?"
+
     def sql(self) -> str:
         """Give the SELECT; its last value is the limit."""
         return (
@@ -43,6 +52,30 @@ class Arm(NamedTuple):
 
 def newest(connection: Connection, query: PostQuery, platforms: Sequence[int]) -> list[int]:
     """List the ids that a query asks for, newest first. `platforms`: number of the one it names, or of all."""
+    found: list[tuple[int, int]] = []
+    for arm in _narrowed(query, platforms):
+        found += connection.execute(arm.sql(), (*arm.values, query.limit)).fetchall()
+    return _newest(found, query.limit)
+
+
+def salvaged(connection: Connection, query: PostQuery, platforms: Sequence[int]) -> list[int]:
+    """List the same of a damaged file, as far as it can be read: posts are looked at one by one, by number."""
+    ids, found = salvage.numbers(connection, "posts"), list[tuple[int, int]]()
+    for arm in _narrowed(query, platforms):
+
+        def read(number: int, arm: Arm = arm) -> list[tuple[int, int]]:
+            return connection.execute(arm.one(), (*arm.values, number)).fetchall()
+
+        found += salvage.each(ids, read, query.limit)
+    return _newest(found, query.limit)
+
+
+def _newest(found: list[tuple[int, int]], limit: int) -> list[int]:
+    found.sort(key=lambda row: (row[1], row[0]), reverse=True)
+    return [number for number, _ in found[:limit]]
+
+
+def _narrowed(query: PostQuery, platforms: Sequence[int]) -> list[Arm]:
     arms = _arms(query, platforms)
     for arm in arms:
         if query.since is not None:
@@ -51,11 +84,7 @@ def newest(connection: Connection, query: PostQuery, platforms: Sequence[int]) -
             arm.narrow(f"{arm.time} < ?", ms(query.until))
         if query.label is not None:
             arm.narrow(f"p.{query.label} >= ?", max(round(query.threshold * SCALE), 0))
-    found: list[tuple[int, int]] = []
-    for arm in arms:
-        found += connection.execute(arm.sql(), (*arm.values, query.limit)).fetchall()
-    found.sort(key=lambda row: (row[1], row[0]), reverse=True)
-    return [number for number, _ in found[: query.limit]]
+    return arms
 
 
 def serving(connection: Connection, query: PostQuery, goal: int, platforms: Sequence[int]) -> list[int]:
@@ -106,12 +135,23 @@ def _posts(index: str, where: str, *values: object) -> Arm:
 
 def candidates(connection: Connection, since: datetime, until: datetime) -> list[Candidate]:
     """Read what a briefing ranks, from one covering index."""
-    return [
-        Candidate(number, moment(sort_at), story, account, _effective(lead), _effective(question), _effective(news))
-        for number, sort_at, story, account, lead, question, news in connection.execute(
-            _CANDIDATES, (ms(since), ms(until))
-        )
-    ]
+    return [_candidate(*row) for row in connection.execute(_CANDIDATES, (ms(since), ms(until)))]
+
+
+def salvaged_candidates(connection: Connection, since: datetime, until: datetime) -> list[Candidate]:
+    """Read the same from a damaged file, post by post, past the index."""
+    sql = f"{_INDEX.sub('not indexed', _CANDIDATES)} and id = ?"
+
+    def read(number: int) -> list[Candidate]:
+        return [_candidate(*row) for row in connection.execute(sql, (ms(since), ms(until), number))]
+
+    return salvage.each(salvage.numbers(connection, "posts"), read)
+
+
+def _candidate(
+    number: int, sort_at: int, story: int, account: int | None, lead: int | None, question: int | None, news: int | None
+) -> Candidate:
+    return Candidate(number, moment(sort_at), story, account, _effective(lead), _effective(question), _effective(news))
 
 
 def load(connection: Connection, ids: Sequence[int], names: Names, *, deleted: bool = False) -> list[StoredPost]:

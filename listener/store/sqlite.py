@@ -3,7 +3,7 @@
 import logging
 import os
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from listener.store import (
     feeds,
     listing,
     retention,
+    salvage,
     schema,
     story,
 )
@@ -30,6 +31,7 @@ from listener.store import search as searching
 from listener.store.connections import HINT, Connections, connect, exclusive, sound, translated
 from listener.store.judgements import Judgements
 from listener.store.rows import DAY_MS, Row, moment, ms
+from listener.store.salvage import Found
 from listener.store.turns import Saving, compressed, find, hashed, texts
 from listener.types import Feed, FeedState, Plan, Saved, StoredPost, Turn
 
@@ -89,7 +91,14 @@ class SqliteStore(Judgements):
     def feeds(self) -> list[FeedState]:
         """List all feeds that are not removed, by number."""
         with self._connections.reading() as connection:
-            return feeds.states(connection)
+
+            def one(number: int) -> list[FeedState]:
+                return feeds.states(connection, "removed = 0 and id = ?", (number,))
+
+            return self._tried(
+                lambda: feeds.states(connection),
+                lambda: salvage.each(reversed(salvage.numbers(connection, "feeds")), one),
+            )
 
     def feed(self, feed_id: int) -> FeedState | None:
         """Find one feed, also a removed one."""
@@ -167,8 +176,12 @@ class SqliteStore(Judgements):
             platforms = [number for number, word in words.items() if query.platform in (None, word)]
             if query.goal is not None:
                 goal = next((number for number, word in words.items() if word == query.goal), 0)
-                return listing.load(connection, listing.serving(connection, query, goal, platforms), self._names)
-            return listing.load(connection, listing.newest(connection, query, platforms), self._names)
+                return self._load(connection, listing.serving(connection, query, goal, platforms))
+            found = self._tried(
+                lambda: listing.newest(connection, query, platforms),
+                lambda: listing.salvaged(connection, query, platforms),
+            )
+            return self._load(connection, found)
 
     def post(self, post_id: int) -> StoredPost | None:
         """Find one post by its number, also a deleted one."""
@@ -178,7 +191,7 @@ class SqliteStore(Judgements):
     def posts_by_id(self, ids: Sequence[int]) -> list[StoredPost]:
         """Find many posts, in the order of `ids`; missing and deleted ones are left out."""
         with self._connections.reading() as connection:
-            return listing.load(connection, ids, self._names)
+            return self._load(connection, ids)
 
     def posts_after(self, post_id: int, limit: int) -> list[StoredPost]:
         """List the next posts in the order of their numbers, without deleted ones."""
@@ -191,12 +204,15 @@ class SqliteStore(Judgements):
         """Find posts that hold all words, best among the newest hits first; see the protocol."""
         oldest = None if since is None else ms(since)
         with self._connections.reading() as connection:
-            return listing.load(connection, searching.search(connection, words, limit, oldest), self._names)
+            return self._load(connection, searching.search(connection, words, limit, oldest))
 
     def candidates(self, since: datetime, until: datetime) -> list[Candidate]:
         """List what arrived in [since, until), without archives and deleted posts."""
         with self._connections.reading() as connection:
-            return listing.candidates(connection, since, until)
+            return self._tried(
+                lambda: listing.candidates(connection, since, until),
+                lambda: listing.salvaged_candidates(connection, since, until),
+            )
 
     def story_members(self, stories: Collection[int]) -> dict[int, tuple[int, tuple[Member, ...]]]:
         """Tell what became of stories, and why each post is in its story; see the protocol."""
@@ -222,12 +238,33 @@ class SqliteStore(Judgements):
             found = _noted(connection, "feed, seen_at, native_id, reason, sample from rejects", feed_id)
         return [RejectRow(feed, moment(seen), *rest) for feed, seen, *rest in found]
 
+    def _load(self, connection: Connection, ids: Sequence[int]) -> list[StoredPost]:
+        return self._tried(
+            lambda: listing.load(connection, ids, self._names),
+            lambda: salvage.each(ids, lambda number: listing.load(connection, [number], self._names)),
+        )
+
+    def _tried(self, quick: Callable[[], list[Found]], careful: Callable[[], list[Found]]) -> list[Found]:
+        """Read the quick way; where the file turns out damaged, what can be read, if that is anything."""
+        try:
+            return quick()
+        except salvage.UNREADABLE as error:
+            found = careful() if self._connections.blame(error) else []
+            if not found:
+                raise
+            return found
+
     # small values
 
     def get_meta(self, name: str) -> str | None:
         """Read a small value of ours."""
-        with self._connections.reading() as connection:
-            found = connection.execute("select value from meta where name = ?", (name,)).fetchall()
+        try:
+            with self._connections.reading() as connection:
+                found = connection.execute("select value from meta where name = ?", (name,)).fetchall()
+        except StoreError:
+            if self.damage is None:
+                raise
+            return None
         return found[0][0] if found else None
 
     def set_meta(self, name: str, value: str) -> None:
