@@ -1,14 +1,18 @@
 """The command line end to end: the real command against a real local server."""
 
+import itertools
 import json
 import signal
+import subprocess
+import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.commands import Home
-from tests.servers import Reply, Server, serving
+from tests.servers import Reply, Seen, Server, serving
 from tests.sites import Entry, Site, rss
 
 TRADES = [
@@ -309,6 +313,35 @@ def test_up_without_any_network_starts_and_names_what_fails(tmp_path):
     out, err = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "nowhere.invalid" in out + err
+
+
+def test_one_slow_feed_does_not_hold_up_the_first_briefing(tmp_path, monkeypatch):
+    over = threading.Event()
+
+    def answer(seen: Seen) -> Reply:
+        if seen.path == "/slow":
+            over.wait(25)
+        return Reply(200, rss("Trades", TRADES))
+
+    with serving(answer) as server:
+        feeds = "".join(f'[[feeds]]\nurl = "{server.url}/{path}"\n' for path in ("slow", "quick"))
+        home = Home(tmp_path, f'[network]\nallow_private = ["{server.host_port}"]\n{feeds}')
+        code = "from listener.cli import main, run; run.FIRST_S = 1.0; main()"  # the module of the command
+        command = [sys.executable, "-c", code, "up"]
+        process = subprocess.Popen(
+            command, cwd=tmp_path, env=home.environ | {"PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, text=True
+        )
+        try:
+            assert process.stdout is not None
+            lines = iter(process.stdout.readline, "")
+            told = list(itertools.takewhile(lambda line: "Staying up" not in line, lines))
+        finally:
+            over.set()
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=30)
+    assert any("1 feed still to be heard" in line for line in told), told
+    assert any("bookkeeper" in line for line in told), "the briefing has what came so far"
+    assert process.returncode == 0
 
 
 def wait_for(condition, limit_s: float = 30) -> None:

@@ -162,10 +162,10 @@ def cli(context: click.Context) -> None:
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     _degrade()
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(answer(sys.argv[1:]))
 
 
-def run(arguments: list[str]) -> int:
+def answer(arguments: list[str]) -> int:
     """Run one command; give its exit code. Every error leaves as one line on stderr."""
     session = Session()
     try:

@@ -17,8 +17,11 @@ from listener.errors import ListenerError
 if TYPE_CHECKING:
     from listener.app import App
     from listener.briefing import Briefing
+    from listener.listening import Streams
     from listener.pipeline import Outcome, Report
 
+FIRST_S = 20.0
+"""How long the first briefing of `up` waits for slow feeds; they come with the next tick."""
 FORMATS = ("text", "markdown", "html", "json")
 
 
@@ -144,8 +147,12 @@ def _stay_up(app: "App", stop: threading.Event, *, verbose: bool) -> None:
     states = app.store.feeds()
     click.echo(f"Listening to {counted(len(states), 'feed')}; posts are kept in {app.store_path}")
     if not stop.is_set():
-        report = _with_progress(len(states), lambda watch: app.poll(everything=True, watch=watch, stop=stop))
+        enough = _enough(stop)
+        report = _with_progress(len(states), lambda watch: app.poll(everything=True, watch=watch, stop=enough))
         _print_report(report, len(states))
+        slow = sum(not state.paused for state in states) - len(report.outcomes)
+        if slow > 0 and not report.obstacle and not stop.is_set():
+            click.echo(f"{counted(slow, 'feed')} still to be heard: the briefing has what came so far")
         _print_told(app.tell([outcome.feed.id for outcome in report.failed]))
     if not stop.is_set():
         app.briefing_due()
@@ -153,7 +160,21 @@ def _stay_up(app: "App", stop: threading.Event, *, verbose: bool) -> None:
         click.echo("Staying up: feeds are polled as they fall due. Ctrl-C stops.")
     logging.getLogger().setLevel(logging.INFO if verbose else logging.WARNING)
     if not stop.is_set():
-        embedded.run(_verbs(app, stop), stop)
+        streams = app.streams(stop)
+        embedded.run(_verbs(app, streams, stop), stop)
+        streams.join()
+
+
+def _enough(stop: threading.Event) -> threading.Event:
+    """Give an event that is set with `stop`, or once the first briefing has waited long enough for slow feeds."""
+    enough = threading.Event()
+
+    def wait() -> None:
+        stop.wait(FIRST_S)
+        enough.set()
+
+    threading.Thread(target=wait, name="first briefing", daemon=True).start()
+    return enough
 
 
 def _print_told(messages: Iterable[str]) -> None:
@@ -163,7 +184,7 @@ def _print_told(messages: Iterable[str]) -> None:
         click.echo(f"listener: {plain(message)}", err=True)
 
 
-def _verbs(app: "App", stop: threading.Event) -> dict[str, Callable[[], None]]:
+def _verbs(app: "App", streams: "Streams", stop: threading.Event) -> dict[str, Callable[[], None]]:
     log = logging.getLogger(__name__)
 
     def guarded(verb: Callable[[], None]) -> Callable[[], None]:
@@ -191,6 +212,5 @@ def _verbs(app: "App", stop: threading.Event) -> dict[str, Callable[[], None]]:
         app.poll_due(stop)
         _print_told(app.tell())
 
-    streams = app.streams(stop)
     verbs = {"poll_due": poll, "listen": streams.tick, "brief": brief, "maintain": maintain}
     return {name: guarded(verb) for name, verb in verbs.items()}
