@@ -115,7 +115,7 @@ def test_whom_i_follow_becomes_accounts_and_feeds(tmp_path):
             f'[connectors.bluesky]\nbase_url = "{server.url}"\nhandle = "me.example"\napp_password = "file:pw"\n',
         )
         (tmp_path / "pw").write_text("abcd-efgh-ijkl-mnop")
-        assert "bluesky: 1 accounts (1 new)" in home.ok("accounts", "import", "bluesky").out
+        assert "bluesky: 1 account (1 new)" in home.ok("accounts", "import", "bluesky").out
     [row] = home.ok("accounts", "list", "--json").rows()
     assert (row["platform"], row["handle"], row["name"]) == ("bluesky", "ada.example", "Ada")
     assert [row["connector"] for row in home.ok("feeds", "--json").rows()] == ["bluesky"]
@@ -161,7 +161,7 @@ def test_a_window_that_moved_on_is_a_gap_that_is_shown_and_may_be_filled(tmp_pat
         home.ok("poll", "--all")
         [gap] = home.ok("feeds", "gaps", "--json").rows()
         assert gap["feed"] == 1
-        assert "1 gaps" in home.ok("feeds").out
+        assert "1 gap, " in home.ok("feeds").out
         ran = home.run("feeds", "fill")
         assert ran.code == 1
         assert "does not go back" in ran.out
@@ -187,7 +187,7 @@ def test_one_missing_secret_holds_up_its_own_feeds_and_nothing_else(tmp_path):
         )
         ran = home.run("poll")
         assert ran.code == 0
-        assert "1 new posts" in ran.out
+        assert "1 new post" in ran.out
         assert "the environment variable NOT_SET_ANYWHERE is not set" in ran.err
         assert [row["health"] for row in home.ok("feeds", "--json").rows()] == ["fresh", "needs you"]
         assert len(home.ok("posts", "--json").rows()) == 1

@@ -57,7 +57,7 @@ def test_a_closed_address_in_a_list_of_feeds_is_left_out_and_the_others_come(hom
     lines = [f'<outline type="rss" xmlUrl="{url}"/>' for url in ("https://t.me/durov", "https://example.org/feed")]
     (home.folder / "a.opml").write_text(f'<opml version="2.0"><body>{"".join(lines)}</body></opml>')
     ran = home.ok("feeds", "import", "a.opml")
-    assert "Added 1 feeds" in ran.out
+    assert "Added 1 feed" in ran.out
     assert "left out 'https://t.me/durov': Telegram shows" in ran.err
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.rss import Rss, child, entries
 from connectors.rss.connector import Settings
-from connectors.rss.cursor import Cursor
+from connectors.rss.cursor import Cursor, pack
 from listener.errors import BadPayload
 from listener.sandbox import Sandbox
 from listener.types import Answer, Feed, Page, Post
@@ -86,7 +86,7 @@ def test_each_item_alone_reads_as_in_the_whole(name, monkeypatch):
     posts: dict[str, Post] = {}
     for item in full.items:
         others = {other: key for other, key in full.items.items() if other != item}
-        page = parse(name, replace(full, items=others, body="").write())
+        page = parse(name, replace(full, packed=pack(others), body="").write())
         posts |= {post.native_id: post for post in page.posts}
     assert posts == {post.native_id: post for post in whole.posts}
 
