@@ -11,11 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-Floats = npt.NDArray[np.float64]
-
 LOOKS: Final = 10
 """Posts of one audit."""
 PLAN: Final = (5, 3, 2)
@@ -119,6 +114,8 @@ def strata(scores: Sequence[tuple[int, float]], threshold: float) -> list[list[t
 
 def draw(scores: Sequence[tuple[int, float]], threshold: float, seed: int, looks: int = LOOKS) -> list[Drawn]:
     """Draw the posts of one audit, in an order that says nothing; the same seed draws the same."""
+    import numpy as np
+
     dice = np.random.default_rng(seed)
     drawn: list[Drawn] = []
     spare = 0
@@ -147,6 +144,8 @@ def recall(above: float, right: tuple[int, int], looks: Sequence[Answered], days
     `above` posts were over it in `days`; of some of them the user said (hits, of) whether they are right. The looks
     come from audits that drew from `audited_days` in all.
     """
+    import numpy as np
+
     dice = np.random.default_rng(1)
     hits, of = right
     found = above / days * dice.beta(hits + 0.5, of - hits + 0.5, DRAWS)
