@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -14,3 +15,8 @@ def recordings() -> Path:
     if not folder.is_dir():
         pytest.skip("needs ../shared/recordings, which this checkout does not have")
     return folder
+
+
+# How fast a machine makes up examples says nothing about the code.
+settings.register_profile("listener", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("listener")
