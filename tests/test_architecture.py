@@ -30,6 +30,7 @@ FLOORS = {
         "timebox",
         "wording",
         "waits",
+        "moments",
         "walk",
         "policy",
         "budget",
@@ -49,6 +50,7 @@ FLOORS = {
         "opml",
         "starter",
         "demo",
+        "exports",
         "sessions",
         "judge",
         "language",
@@ -59,7 +61,20 @@ FLOORS = {
     6: {"cli", "__main__"},
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
-CONNECTORS_MAY = {"connector", "bridges", "types", "errors", "limits", "html", "urls", "sandbox", "waits", "walk"}
+CONNECTORS_MAY = {
+    "connector",
+    "bridges",
+    "types",
+    "errors",
+    "limits",
+    "html",
+    "urls",
+    "sandbox",
+    "waits",
+    "walk",
+    "moments",
+    "exports",
+}
 MODELS_MAY = {"types", "errors", "limits"}
 
 DOORS = {

@@ -10,8 +10,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from connectors.facebook import Facebook, Settings, comments, files
+from connectors.facebook import Facebook, Settings, comments
 from connectors.facebook.export import repaired
+from listener import exports
 from listener.addresses import NetworkRules
 from listener.connector import archive, poll, recheck
 from listener.errors import BadPayload, ConnectorError, NotAuthorised, RateLimited
@@ -361,7 +362,7 @@ def test_a_bomb_a_damaged_file_and_an_export_in_html_say_so(tmp_path, monkeypatc
         made.writestr("posts/your_posts_1.json", "x" * 3_000_000)
     with pytest.raises(BadPayload, match="format JSON"):
         imported(path)
-    monkeypatch.setattr(files, "BYTES", 1_000_000)
+    monkeypatch.setattr(exports, "BYTES", 1_000_000)
     with pytest.raises(BadPayload, match="larger than"):
         imported(path)
     path.write_bytes(path.read_bytes()[:50])

@@ -12,9 +12,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from connectors.linkedin import COUNT, LinkedIn, Settings, files
+from connectors.linkedin import COUNT, LinkedIn, Settings
 from connectors.linkedin.export import when
 from connectors.linkedin.posts import little
+from listener import exports
 from listener.addresses import NetworkRules
 from listener.connector import archive, poll
 from listener.errors import BadPayload, ConnectorError
@@ -329,7 +330,7 @@ def test_a_zip_writes_nothing_and_reads_fixed_names_only(tmp_path):
 
 
 def test_a_zip_bomb_is_given_up_while_reading(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "BYTES", 1_000_000)
+    monkeypatch.setattr(exports, "BYTES", 1_000_000)
     path = zipped(tmp_path / "export.zip", {"messages.csv": MESSAGES_2020 + "x" * 5_000_000})
     with pytest.raises(BadPayload, match="larger than"):
         imported(path)

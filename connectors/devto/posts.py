@@ -1,28 +1,17 @@
 """Read articles and comments of Forem, the software of dev.to. No I/O."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from connectors.devto.queries import SITE
 from listener import urls
 from listener.html import links, to_text
+from listener.moments import utc
 from listener.types import Account, Counts, Media, Post
 
 PLATFORM: Final = "devto"
 
 Item = Mapping[str, Any]
-
-
-def when(text: object) -> datetime | None:
-    """Read an ISO time; None: it is none."""
-    if not isinstance(text, str) or not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def native_id(item: Item) -> str:
@@ -52,8 +41,8 @@ def article(item: Item) -> Post:
         title=str(item["title"]),
         text=to_text(body) if body else str(item.get("description") or ""),
         lang=item["language"] if isinstance(item.get("language"), str) else None,
-        published_at=when(item.get("published_timestamp") or item.get("published_at")),
-        edited_at=when(item.get("edited_at")),
+        published_at=utc(item.get("published_timestamp") or item.get("published_at")),
+        edited_at=utc(item.get("edited_at")),
         thread=url,
         links=tuple(link for link in found if link is not None),
         tags=_tags(item),
@@ -102,7 +91,7 @@ def comment(item: Item, parent: str, thread: str) -> Post | None:
         account=author,
         kind="reply",
         text=to_text(body),
-        published_at=when(item.get("created_at")),
+        published_at=utc(item.get("created_at")),
         in_reply_to=parent,
         thread=thread,
         links=links(body, permalink),

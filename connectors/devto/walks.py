@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from connectors.devto import posts
 from connectors.devto.queries import PER_PAGE, Query
+from listener.moments import utc
 from listener.types import Gap
 from listener.walk import KNOWN, Item, Step, Walk, step
 
@@ -79,4 +79,4 @@ def _ranked(held: Walk, lines: Sequence[Item], following: str | None, numbers: S
 def _line(item: Any) -> Item | None:
     if not isinstance(item, dict) or type(item.get("id")) is not int or item["id"] <= 0:
         return None
-    return Item(str(item["id"]), posts.when(item.get("published_timestamp") or item.get("published_at")))
+    return Item(str(item["id"]), utc(item.get("published_timestamp") or item.get("published_at")))

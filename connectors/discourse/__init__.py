@@ -17,6 +17,7 @@ from connectors.discourse.queries import Query, pasted
 from listener import connector
 from listener.connector import Connector, Traits, gather, json_body, refuse_web_page
 from listener.errors import BadPayload, ConnectorError, NotAuthorised, RateLimited
+from listener.moments import utc
 from listener.types import Answer, Feed, Gap, Page, Request
 from listener.waits import bounded
 from listener.walk import Item, Walk, paged, step
@@ -188,7 +189,7 @@ def _posts_page(body: Any, query: Query, held: Walk, since_s: float) -> Page:
     if query.kind == "u":
         items = [Item(str(number)) for number in ids]
         return paged(page, step(held, items, None, since_s=since_s, deep=len(ids) < windows.WINDOW))
-    times = [at for one in found if isinstance(one, dict) and (at := posts.when(one.get("created_at")))]
+    times = [at for one in found if isinstance(one, dict) and (at := utc(one.get("created_at")))]
     return paged(page, windows.step(held, ids, times, timedelta(seconds=since_s)))
 
 

@@ -12,6 +12,7 @@ from connectors.discourse import posts
 from connectors.discourse.queries import Query
 from listener.connector import gather
 from listener.errors import BadPayload
+from listener.moments import utc
 from listener.types import Page
 from listener.walk import Item, Step, Walk, paged, step
 
@@ -181,10 +182,8 @@ def _line(item: Any) -> Item | None:
     if not isinstance(item, dict) or type(item.get("id")) is not int or item["id"] <= 0:
         return None
     if "post_number" in item:
-        return Item(str(item["id"]), posts.when(item.get("created_at")))
-    moved = next(
-        (at for name in ("bumped_at", "last_posted_at", "created_at") if (at := posts.when(item.get(name)))), None
-    )
+        return Item(str(item["id"]), utc(item.get("created_at")))
+    moved = next((at for name in ("bumped_at", "last_posted_at", "created_at") if (at := utc(item.get(name)))), None)
     return Item(f"{item['id']}:{item.get('highest_post_number')}:{item.get('bumped_at')}", moved)
 
 

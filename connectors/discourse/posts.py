@@ -7,11 +7,11 @@ third post in it.
 import html
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from listener import urls
 from listener.html import links, to_text
+from listener.moments import utc
 from listener.types import Account, Counts, Media, Post
 
 PLATFORM: Final = "discourse"
@@ -47,17 +47,6 @@ def is_gone(item: Item) -> bool:
     return item.get("deleted_at") is not None or item.get("user_deleted") is True or item.get("hidden") is True
 
 
-def when(text: object) -> datetime | None:
-    """Read an ISO time; None: it is none."""
-    if not isinstance(text, str) or not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
 def post(item: Item, forum: str, topic: Item) -> Post | None:
     """Read a post; None: gone, or a note of the forum itself. `topic`: what is known of the topic it stands in.
 
@@ -79,8 +68,8 @@ def post(item: Item, forum: str, topic: Item) -> Post | None:
         kind="post" if number == 1 else "reply",
         title=html.unescape(str(title)) if title and number == 1 else None,
         text=to_text(cooked) if cooked else to_text(str(item.get("blurb") or "")),
-        published_at=when(item.get("created_at")),
-        edited_at=when(item.get("updated_at")) if _count(item.get("version")) not in (None, 1) else None,
+        published_at=utc(item.get("created_at")),
+        edited_at=utc(item.get("updated_at")) if _count(item.get("version")) not in (None, 1) else None,
         in_reply_to=_parent(item, forum, root),
         thread=root,
         mentions=tuple(_mentions(cooked)),
@@ -107,7 +96,7 @@ def topic(item: Item, forum: str, users: Mapping[object, Item]) -> Post:
         account=account(users.get(first.get("user_id"), {}), forum),
         title=html.unescape(str(item["title"])),
         text=to_text(str(item.get("excerpt") or "")),
-        published_at=when(item.get("created_at")),
+        published_at=utc(item.get("created_at")),
         thread=topic_id(forum, number),
         tags=_tags(item),
         community=_community(item, item, forum),

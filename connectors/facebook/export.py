@@ -11,7 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
-from connectors.facebook.files import files
+from connectors.facebook.files import EXPORT
 from connectors.facebook.posts import PLATFORM
 from listener import urls
 from listener.errors import BadPayload
@@ -37,7 +37,7 @@ Json = Mapping[str, Any]
 def read(path: Path) -> Iterator[tuple[Feed, Page]]:
     """Yield the pages of every file that we know, each kind as a feed of its own."""
     alone = path.suffix.lower() == ".json"
-    for name, content in files(path):
+    for name, content in EXPORT.files(path):
         try:
             document = json.loads(content)
         except (ValueError, RecursionError) as error:

@@ -18,6 +18,7 @@ from connectors.lemmy.walks import Line
 from listener import connector
 from listener.connector import HttpConnector, Traits, gather, json_body, refuse_web_page
 from listener.errors import BadPayload, ConnectorError, NotAuthorised, RateLimited
+from listener.moments import utc
 from listener.types import Answer, Feed, Gap, Page, Request
 from listener.walk import Walk, paged
 
@@ -167,7 +168,7 @@ def _lines(views: Sequence[Any]) -> list[Line]:
 def _line(view: Any) -> Line | None:
     try:
         kind = "comment" if "comment" in view else "post"
-        return Line(kind, int(view[kind]["id"]), posts.when(view[kind].get("published")))
+        return Line(kind, int(view[kind]["id"]), utc(view[kind].get("published")))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):  # what cannot be read is rejected
         return None
 

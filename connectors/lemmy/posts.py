@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from connectors.lemmy import markdown
 from listener import urls
+from listener.moments import utc
 from listener.types import Account, Counts, Media, Post
 
 PLATFORM: Final = "lemmy"
@@ -34,17 +34,6 @@ def native_id(view: View) -> str:
 def local_id(view: View) -> str:
     """Give the instance's own id."""
     return f"{_inner(view)}-{view[_inner(view)]['id']}"
-
-
-def when(text: object) -> datetime | None:
-    """Read a time; before 0.19.4 it comes without a zone and is UTC."""
-    if not isinstance(text, str) or not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def post(view: View, seen: Mapping[str, str]) -> Post | None:
@@ -103,8 +92,9 @@ def _common(view: View, said: Mapping[str, Any], ap_id: str, replies: str) -> di
     return {
         "url": ap_id,
         "account": _account(view.get("creator")),
-        "published_at": when(said.get("published")),
-        "edited_at": when(said.get("updated")),
+        # Before 0.19.4 times come without a zone and are UTC.
+        "published_at": utc(said.get("published")),
+        "edited_at": utc(said.get("updated")),
         "community": _named(view.get("community"), "!"),
         "counts": Counts(
             replies=_count(counts.get(replies)), likes=_count(counts.get("upvotes")), score=_count(counts.get("score"))

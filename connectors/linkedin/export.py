@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from connectors.linkedin.columns import FIELDS, KINDS
-from connectors.linkedin.files import files
+from connectors.linkedin.files import EXPORT
 from connectors.linkedin.posts import PLATFORM, permalink
 from listener import urls
 from listener.html import to_text
@@ -38,7 +38,7 @@ Row = Mapping[str, str]
 
 def read(path: Path) -> Iterator[tuple[Feed, Page]]:
     """Yield the pages of every file that we know, each kind as a feed of its own."""
-    for name, content in files(path):
+    for name, content in EXPORT.files(path):
         yield from _table(name, content)
 
 

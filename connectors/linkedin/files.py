@@ -1,65 +1,10 @@
-"""The files of an export, out of a ZIP, a folder or alone: by fixed names, counted while read, nothing unpacked."""
+"""Which files of an export are read."""
 
-import stat
-import zipfile
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
-from typing import IO, Final
+from typing import Final
 
-from listener.errors import BadPayload
+from listener.exports import Export
 
-BYTES: Final = 200_000_000
-"""Most bytes of one file, and of all files of a ZIP together, unpacked."""
 ENTRIES: Final = 20_000
-CHUNK: Final = 1 << 16
-NAMES: Final = ("connections", "messages", "shares", "comments", "invitations")
-"""What is read of an export, each with `.csv` behind; localised headers come in files of these same names."""
-
-
-def files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of each file of an export; of a file that is alone, whatever it is called."""
-    if path.is_dir():
-        for one in sorted(path.iterdir()):
-            if _wanted(one.name) and one.is_file() and not one.is_symlink():
-                with one.open("rb") as file:
-                    yield one.name, counted(file, one.name, BYTES)
-    elif path.suffix.lower() == ".csv" and path.is_file():
-        with path.open("rb") as file:
-            yield path.name, counted(file, path.name, BYTES)
-    elif path.suffix.lower() == ".zip" and path.is_file():
-        yield from _zipped(path)
-
-
-def counted(file: IO[bytes], name: str, most: int) -> bytes:
-    """Read a file whole, whatever size it claims; raise BadPayload past `most` bytes."""
-    parts, size = [], 0
-    while part := file.read(CHUNK):
-        size += len(part)
-        if size > most:
-            raise BadPayload(f"{name}: larger than {most:,} bytes, which is more than we read")
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _zipped(path: Path) -> Iterator[tuple[str, bytes]]:
-    left = BYTES
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            if len(entries) > ENTRIES:
-                raise BadPayload(f"{path.name}: more than {ENTRIES:,} files")
-            for entry in entries:
-                name = PurePosixPath(entry.filename).name
-                is_link = stat.S_ISLNK(entry.external_attr >> 16)
-                if entry.is_dir() or is_link or not _wanted(name):
-                    continue
-                with archive.open(entry) as file:
-                    content = counted(file, name, left)
-                left -= len(content)
-                yield name, content
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
-        raise BadPayload(f"{path.name}: not a ZIP that can be read; download it again") from error
-
-
-def _wanted(name: str) -> bool:
-    return name.lower().removesuffix(".csv") in NAMES and name.lower().endswith(".csv")
+NAMES: Final = frozenset(f"{name}.csv" for name in ("connections", "messages", "shares", "comments", "invitations"))
+"""Localised headers come in files of these same names."""
+EXPORT: Final = Export(".csv", lambda name: name.lower() in NAMES, ENTRIES)

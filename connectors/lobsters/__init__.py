@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic import Field
@@ -12,6 +11,7 @@ from listener import connector, urls
 from listener.connector import HttpConnector, Traits, gather, json_body, refuse, refuse_web_page
 from listener.errors import BadPayload, ConnectorError
 from listener.html import links, to_text
+from listener.moments import utc
 from listener.types import Account, Answer, Counts, Feed, Page, Post, Request
 from listener.walk import Item, Step, Walk, paged, step
 
@@ -113,7 +113,7 @@ def story(item: Mapping[str, Any]) -> Post:
         account=_account(item.get("submitter_user")),
         title=str(item["title"]),
         text=to_text(content),
-        published_at=_when(item.get("created_at")),
+        published_at=utc(item.get("created_at")),
         thread=short,
         links=tuple(url for url in found if url is not None),
         tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
@@ -129,7 +129,7 @@ def comment(item: Mapping[str, Any], thread: str) -> Post | None:
     short = _short(item)
     permalink = urls.safe(item.get("url") or item.get("short_id_url") or None) or f"{SITE}/c/{short}"
     content, parent = str(item.get("comment") or ""), item.get("parent_comment")
-    said, edited = _when(item.get("created_at")), _when(item.get("last_edited_at") or item.get("updated_at"))
+    said, edited = utc(item.get("created_at")), utc(item.get("last_edited_at") or item.get("updated_at"))
     was_edited = said is not None and edited is not None and (edited - said).total_seconds() > EDITED_S
     return Post(
         PLATFORM,
@@ -171,7 +171,7 @@ def _story_page(body: Any, query: Query) -> Page:
 def _step(held: Walk, body: list[Any], *, since_s: float) -> Step:
     """Go one page on; a page that only repeats the one before is asked for again."""
     stories = [one for one in body if isinstance(one, dict) and isinstance(one.get("short_id"), str)]
-    items = [Item(one["short_id"], _when(one.get("created_at"))) for one in stories]
+    items = [Item(one["short_id"], utc(one.get("created_at"))) for one in stories]
     following = str(held.pages + 2) if len(body) >= FULL_PAGE else None
     edge = items[-1].native_id if items else None
     repeats = int(held.extra.get("repeats", 0))
@@ -202,16 +202,6 @@ def _short(item: Mapping[str, Any]) -> str:
 
 def _is_gone(item: Mapping[str, Any]) -> bool:
     return item.get("is_deleted") is True or item.get("is_moderated") is True
-
-
-def _when(text: object) -> datetime | None:
-    if not isinstance(text, str) or not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _count(number: object) -> int | None:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from connectors.mastodon import posts, streams
 from listener.connector import gather
 from listener.errors import BadPayload
+from listener.moments import utc
 from listener.types import Page, Quota, Reject
 from listener.walk import KNOWN, Walk
 
@@ -119,7 +120,7 @@ def quotas(headers: Mapping[str, str]) -> tuple[Quota, ...]:
     if not left.isdecimal() or len(left) > 9:
         return ()
     most = int(limit) if limit.isdecimal() and len(limit) < 10 else None
-    return (Quota("requests in 5 minutes", int(left), most, posts.when(headers.get("x-ratelimit-reset"))),)
+    return (Quota("requests in 5 minutes", int(left), most, utc(headers.get("x-ratelimit-reset"))),)
 
 
 def _parameters(url: str) -> list[tuple[str, str]]:
@@ -135,4 +136,4 @@ def _entry(one: object) -> Entry:
     number = one.get("id")
     is_notification = "type" in one and "uri" not in one
     status = one.get("status") if is_notification else one
-    return Entry(str(number) if isinstance(number, str | int) else None, posts.when(one.get("created_at")), status)
+    return Entry(str(number) if isinstance(number, str | int) else None, utc(one.get("created_at")), status)

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from listener import urls
 from listener.html import links, to_text
+from listener.moments import utc
 from listener.types import Account, Counts, Media, Post, Visibility
 
 PLATFORM: Final = "mastodon"
@@ -57,9 +58,9 @@ def whole(status: Status, depth: int = DEPTH) -> Iterator[Status]:
 
 def old(status: Status) -> Iterator[str]:
     """Name the posts inside a status that were old when it announced them."""
-    said = when(status.get("created_at"))
+    said = utc(status.get("created_at"))
     for inner in list(whole(status))[1:]:
-        before, uri = when(inner.get("created_at")), inner.get("uri")
+        before, uri = utc(inner.get("created_at")), inner.get("uri")
         if isinstance(uri, str) and said is not None and before is not None and before < said - OLD:
             yield uri
 
@@ -95,8 +96,8 @@ def post(status: Status, server: str, seen: Mapping[str, str]) -> Post:
         kind="quote" if quoted is not None else "reply" if is_reply else "post",
         text="\n\n".join(part for part in (to_text(content), _options(status.get("poll"))) if part),
         lang=status.get("language") or None,
-        published_at=when(status.get("created_at")),
-        edited_at=when(status.get("edited_at")),
+        published_at=utc(status.get("created_at")),
+        edited_at=utc(status.get("edited_at")),
         in_reply_to=parent,
         thread=None if is_reply else native_id,
         refers_to=_refers_to(status, seen),
@@ -147,7 +148,7 @@ def _repost(status: Status, native_id: str, original: Status, server: str) -> Po
         url=_permalink(original, server),
         account=account(status.get("account"), server),
         kind="repost",
-        published_at=when(status.get("created_at")),
+        published_at=utc(status.get("created_at")),
         refers_to=str(original["uri"]),
         instance=_instance(native_id, server),
         visibility=_visibility(status),
@@ -262,14 +263,3 @@ def _opted_out(value: Mapping[str, Any]) -> bool:
 def _each(value: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     found = value.get(name)
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-
-
-def when(text: object) -> datetime | None:
-    """Read an ISO time; None: it is none."""
-    if not isinstance(text, str) or not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
