@@ -16,7 +16,7 @@ from listener import connector, limits, schedule
 from listener.connector import Connector
 from listener.drafting import Tools, draft
 from listener.errors import ConfigError, ConnectorError, ListenerError, StoreError
-from listener.pipeline import reserve
+from listener.paying import reserve
 from listener.types import FeedState, Page, Plan, Turn
 
 log = logging.getLogger(__name__)

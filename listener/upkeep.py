@@ -12,7 +12,7 @@ from listener import budget, connector, health, limits
 from listener.connector import Budgeted, Connector
 from listener.drafting import Tools, draft
 from listener.errors import BadPayload, ConnectorError
-from listener.pipeline import reserve, settle_failed
+from listener.paying import reserve, settle_failed
 from listener.store import GapRow, PostQuery
 from listener.types import Feed, FeedState, Gap, Page, Plan, Post, Turn
 

@@ -55,7 +55,7 @@ FLOORS = {
         "judge",
         "language",
     },
-    3: {"pipeline", "drafting", "upkeep", "listening"},
+    3: {"pipeline", "paying", "drafting", "upkeep", "listening"},
     4: {"runner", "doctor"},
     5: {"app"},
     6: {"cli", "__main__"},
