@@ -73,8 +73,8 @@ class Streams:
         source = self._tools.find(state.feed.connector)
         log.info("listening to %s", connector.named(state.feed))
         try:
-            failures = self._follow(source, state)
-            plan = Plan(self._tools.now(), state.interval_s or source.traits.interval_s)
+            self._follow(source, state)
+            failures, plan = 0, Plan(self._tools.now(), state.interval_s or source.traits.interval_s)
         except ConnectorError as error:
             failed = replace(state, failures=self._failures(state))
             plan = schedule.after_failure(
@@ -95,26 +95,33 @@ class Streams:
         stored = self._tools.store.feed(state.feed.id)
         return stored.failures if stored else state.failures
 
-    def _follow(self, source: Connector, state: FeedState) -> int:
-        """Save pages until the program stops or the lease is gone; give 0."""
+    def _follow(self, source: Connector, state: FeedState) -> None:
+        """Save pages until the program stops or the lease is gone."""
         renewed_at = self._tools.now()
-        reservation = self._reserved(source, state, state.cursor)
-        with closing(connector.stream(source, state.feed, state.cursor)) as pages:
-            for page in pages:
-                if not page.unchanged:
-                    self._save(state, page, reservation)
-                    reservation = self._reserved(source, state, page.cursor)
-                now = self._tools.now()
-                if (now - renewed_at).total_seconds() > limits.LEASE_S / 3:
-                    until = now + timedelta(seconds=limits.LEASE_S)
-                    if not self._tools.store.renew([state.feed.id], self._owner, until):
-                        raise StoreError("the feed was paused, removed, or is read by somebody else")
-                    renewed_at = now
-                if self._stop.is_set():
-                    if reservation is not None:
-                        self._tools.store.settle(reservation, 0.0)
-                    return 0
+        held = self._reserved(source, state, state.cursor)
+        try:
+            with closing(connector.stream(source, state.feed, state.cursor)) as pages:
+                for page in pages:
+                    if not page.unchanged:
+                        taken, held = held, None  # from here on it is this page's, saved or not
+                        self._save(state, page, taken)
+                        held = self._reserved(source, state, page.cursor)
+                    renewed_at = self._renewed(state, renewed_at)
+                    if self._stop.is_set():
+                        return
+        finally:
+            if held is not None:
+                self._tools.store.settle(held, 0.0)
         raise ConnectorError(f"{connector.named(state.feed)}: the stream ended")
+
+    def _renewed(self, state: FeedState, renewed_at: datetime) -> datetime:
+        """Hold the lease longer where a third of it is over; give when that was done last."""
+        now = self._tools.now()
+        if (now - renewed_at).total_seconds() <= limits.LEASE_S / 3:
+            return renewed_at
+        if not self._tools.store.renew([state.feed.id], self._owner, now + timedelta(seconds=limits.LEASE_S)):
+            raise StoreError("the feed was paused, removed, or is read by somebody else")
+        return now
 
     def _reserved(self, source: Connector, state: FeedState, cursor: str | None) -> int | None:
         """Hold what the next page may cost; OutOfBudget ends the listening before it is spent."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from listener.connector import Connector, Settings, Traits
+from listener.connector import Budgeted, Connector, Settings, Traits
 from listener.drafting import Tools
 from listener.errors import ConfigError, ConnectorError
 from listener.listening import Streams
@@ -32,6 +32,13 @@ class Radio(Connector):
         self.closed = threading.Event()
         self.polls = 0
 
+    @property
+    def price(self):
+        return 0.5 if isinstance(self.settings, Budgeted) else 0.0
+
+    def cost(self, feed, cursor):
+        return 2.0
+
     def streams(self, feed):
         return feed.query.startswith("live")
 
@@ -45,7 +52,7 @@ class Radio(Connector):
                     said = None
                 if isinstance(said, Exception):
                     raise said
-                yield Page(unchanged=True) if said is None else Page((_post(said),), cursor=said)
+                yield Page(unchanged=True) if said is None else Page((_post(said),), cursor=said, cost=self.price)
         finally:
             self.closed.set()
 
@@ -89,6 +96,10 @@ class World:
 
     def texts(self):
         return [found.post.text for found in self.store.posts_by_id(range(1, 50))]
+
+
+def wait_for(world, text):
+    world.until(lambda: text in world.texts())
 
 
 @pytest.fixture
@@ -142,6 +153,23 @@ def test_a_stream_that_breaks_falls_back_to_polls_and_is_tried_again_later(world
     assert (world.radio.polls, world.store.feed(1).error) == (1, None)
     world.until(lambda: (world.streams.tick(), len(world.radio.tuned) == 2)[1])
     assert world.radio.tuned[1] == "one", "from where it broke off"
+
+
+def test_a_stream_that_breaks_or_stops_costs_only_what_came(store):
+    for number, end in enumerate((ConnectorError("radio: the connection broke"), None), 1):
+        world = World(store, f"live {number}")
+        world.radio.settings = Budgeted(monthly_budget=3_000.0)
+        world.streams.tick()
+        world.radio.air.put(f"said {number}")
+        wait_for(world, f"said {number}")
+        if end is None:
+            world.stop.set()
+        else:
+            world.radio.air.put(end)
+        world.until(world.radio.closed.is_set)
+        world.streams.join()
+        assert store.spending(NOW)[0].month == 0.5 * number
+        store.set_feed(number, {"paused": True}, NOW)
 
 
 def test_a_foreign_exception_ends_at_the_boundary_and_names_the_feed(world):
