@@ -208,9 +208,11 @@ def _verbs(app: "App", streams: "Streams", stop: threading.Event) -> dict[str, C
         if changed:
             log.info("read again, changed: %s", changed)
 
-    def poll() -> None:
-        app.poll_due(stop)
-        _print_told(app.tell())
-
-    verbs = {"poll_due": poll, "listen": streams.tick, "brief": brief, "maintain": maintain}
+    verbs: dict[str, Callable[[], None]] = {
+        "poll_due": lambda: app.poll_due(stop),
+        "listen": streams.tick,
+        "tell": lambda: _print_told(app.tell()),
+        "brief": brief,
+        "maintain": maintain,
+    }
     return {name: guarded(verb) for name, verb in verbs.items()}
