@@ -1,21 +1,20 @@
 """dev.to: what people paste, lists whose articles are read one by one, comments."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from connectors.devto import DevTo, Settings, walks
 from connectors.devto.queries import COMMENTS, PER_PAGE, Query
-from listener.addresses import NetworkRules
-from listener.connector import fetch, poll
+from listener.connector import fetch
 from listener.errors import BadPayload, ConnectorError, RateLimited
-from listener.http import Client, Limits
 from listener.types import Feed, Page
-from tests.servers import Reply, Seen, Server, serving
+from tests import walking
+from tests.servers import Reply, Seen
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 
@@ -24,16 +23,7 @@ def feed(query: str = "latest") -> Feed:
     return Feed(1, "devto", query, "devto")
 
 
-@contextmanager
-def site(answer: Callable[[Seen], Reply]) -> Iterator[tuple[Server, DevTo]]:
-    with serving(answer) as server:
-        client = Client(
-            NetworkRules(allow_private=(server.host_port,)), limits=Limits(read_s=2.0, total_s=4.0, host_slot_s=0.0)
-        )
-        try:
-            yield server, DevTo(Settings(base_url=server.url), client)
-        finally:
-            client.close()
+site = partial(walking.reached, DevTo)
 
 
 def article(number: int, minutes: float | None = None) -> dict:
@@ -75,22 +65,7 @@ class Site:
         return sorted(self.articles, key=self.ranked, reverse=True)[start : start + PER_PAGE]
 
 
-def walked(connector: DevTo, source: Feed, cursor: str | None = None, errors: int = 0) -> list[Page]:
-    """Poll page after page as the pipeline does; up to `errors` errors leave the cursor where it was."""
-    found: list[Page] = []
-    while len(found) < 120:
-        try:
-            _, page = poll(connector, source, cursor)
-        except ConnectorError:
-            errors -= 1
-            if errors < 0:
-                raise
-            continue
-        found.append(page)
-        cursor = page.cursor
-        if not page.more:
-            return found
-    raise AssertionError("the walk does not end")
+walked = partial(walking.walked, most=120)
 
 
 def whole(*walks_: list[Page]) -> set[int]:

@@ -1,21 +1,20 @@
 """Discourse: what people paste, topics with their posts, windows of posts, waits, forums for members."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from connectors.discourse import Discourse, Settings, details, windows
 from connectors.discourse.queries import Query
-from listener.addresses import NetworkRules
-from listener.connector import fetch, poll
+from listener.connector import fetch
 from listener.errors import BadPayload, ConnectorError, NotAuthorised, RateLimited
-from listener.http import Client, Limits
 from listener.types import Feed, Gap, Page
-from tests.servers import Reply, Seen, Server, serving
+from tests import walking
+from tests.servers import Reply, Seen
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 PER_PAGE = 30
@@ -25,16 +24,7 @@ def feed(query: str = "forum.example/latest") -> Feed:
     return Feed(1, "discourse", query, "discourse")
 
 
-@contextmanager
-def site(answer: Callable[[Seen], Reply]) -> Iterator[tuple[Server, Discourse]]:
-    with serving(answer) as server:
-        client = Client(
-            NetworkRules(allow_private=(server.host_port,)), limits=Limits(read_s=2.0, total_s=4.0, host_slot_s=0.0)
-        )
-        try:
-            yield server, Discourse(Settings(base_url=server.url), client)
-        finally:
-            client.close()
+site = partial(walking.reached, Discourse)
 
 
 def moment(minutes: float) -> str:
@@ -121,22 +111,7 @@ class Forum:
         return {"posts": lines, "topics": [], "grouped_search_result": {"more_full_page_results": more or None}}
 
 
-def walked(connector: Discourse, source: Feed, cursor: str | None = None, errors: int = 0) -> list[Page]:
-    """Poll page after page as the pipeline does; up to `errors` errors leave the cursor where it was."""
-    found: list[Page] = []
-    while len(found) < 120:
-        try:
-            _, page = poll(connector, source, cursor)
-        except ConnectorError:
-            errors -= 1
-            if errors < 0:
-                raise
-            continue
-        found.append(page)
-        cursor = page.cursor
-        if not page.more:
-            return found
-    raise AssertionError("the walk does not end")
+walked = partial(walking.walked, most=120)
 
 
 def texts(*walks: list[Page]) -> set[int]:

@@ -17,6 +17,7 @@ from listener.connector import poll, read, request
 from listener.errors import BadPayload, ConnectorError, FeedGone, NotAuthorised, RateLimited
 from listener.http import Client, Limits
 from listener.types import Answer, Feed, Page
+from tests import walking
 from tests.servers import Reply, Seen, Server, serving
 
 REPO = "kiln/oven"
@@ -42,15 +43,7 @@ def params(path: str) -> dict[str, str]:
 
 
 def walked(connector: GitHub, query: str = REPO, cursor: str | None = None) -> list[Page]:
-    """Poll page after page as the pipeline does."""
-    pages: list[Page] = []
-    while len(pages) < 60:
-        _, page = poll(connector, feed(query), cursor)
-        pages.append(page)
-        cursor = page.cursor
-        if not page.more:
-            return pages
-    raise AssertionError("the walk does not end")
+    return walking.walked(connector, feed(query), cursor, most=60)
 
 
 def ids(pages: list[Page]) -> list[str]:

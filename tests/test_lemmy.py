@@ -2,21 +2,20 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from connectors.lemmy import Lemmy, Settings, markdown, walks
 from connectors.lemmy.queries import LIMIT, Query
-from listener.addresses import NetworkRules
-from listener.connector import poll, request
+from listener.connector import request
 from listener.errors import BadPayload, ConnectorError, NotAuthorised, RateLimited
-from listener.http import Client, Limits
 from listener.types import Feed, Gap, Page
-from tests.servers import Reply, Seen, Server, serving
+from tests import walking
+from tests.servers import Reply, Seen
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 
@@ -25,16 +24,7 @@ def feed(query: str = "lake.example/all") -> Feed:
     return Feed(1, "lemmy", query, "lemmy")
 
 
-@contextmanager
-def site(answer: Callable[[Seen], Reply]) -> Iterator[tuple[Server, Lemmy]]:
-    with serving(answer) as server:
-        client = Client(
-            NetworkRules(allow_private=(server.host_port,)), limits=Limits(read_s=2.0, total_s=4.0, host_slot_s=0.0)
-        )
-        try:
-            yield server, Lemmy(Settings(base_url=server.url), client)
-        finally:
-            client.close()
+site = partial(walking.reached, Lemmy)
 
 
 def params(path: str) -> dict[str, str]:
@@ -97,22 +87,7 @@ class Instance:
         ] else ""
 
 
-def walked(connector: Lemmy, source: Feed, cursor: str | None = None, errors: int = 0) -> list[Page]:
-    """Poll page after page as the pipeline does; up to `errors` errors leave the cursor where it was."""
-    found: list[Page] = []
-    while len(found) < 80:
-        try:
-            _, page = poll(connector, source, cursor)
-        except ConnectorError:
-            errors -= 1
-            if errors < 0:
-                raise
-            continue
-        found.append(page)
-        cursor = page.cursor
-        if not page.more:
-            return found
-    raise AssertionError("the walk does not end")
+walked = partial(walking.walked, most=80)
 
 
 def ids(*walks_: list[Page]) -> set[str]:

@@ -1,20 +1,20 @@
 """Lobsters: what people paste, walks that lose nothing, stories with their comments."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
 from connectors.lobsters import FIRST_PAGES, FULL_PAGE, Lobsters, Settings
 from connectors.lobsters.queries import Query
-from listener.addresses import NetworkRules
-from listener.connector import poll, request
+from listener.connector import request
 from listener.errors import BadPayload, ConnectorError, RateLimited
-from listener.http import Client, Limits
 from listener.types import Feed, Page
-from tests.servers import Reply, Seen, Server, serving
+from tests import walking
+from tests.servers import Reply, Seen
+from tests.walking import walked
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 
@@ -23,16 +23,7 @@ def feed(query: str = "newest") -> Feed:
     return Feed(1, "lobsters", query, "lobsters")
 
 
-@contextmanager
-def site(answer: Callable[[Seen], Reply]) -> Iterator[tuple[Server, Lobsters]]:
-    with serving(answer) as server:
-        client = Client(
-            NetworkRules(allow_private=(server.host_port,)), limits=Limits(read_s=2.0, total_s=4.0, host_slot_s=0.0)
-        )
-        try:
-            yield server, Lobsters(Settings(base_url=server.url), client)
-        finally:
-            client.close()
+site = partial(walking.reached, Lobsters)
 
 
 def story(number: int, minutes: float | None = None) -> dict:
@@ -55,24 +46,6 @@ class Site:
         newest = sorted(self.stories, key=lambda one: one["created_at"], reverse=True)
         body = self.glitch(self.asked, newest[(page - 1) * FULL_PAGE : page * FULL_PAGE])
         return body if isinstance(body, Reply) else Reply(200, json.dumps(body).encode())
-
-
-def walked(connector: Lobsters, source: Feed, cursor: str | None = None, errors: int = 0) -> list[Page]:
-    """Poll page after page as the pipeline does; up to `errors` errors leave the cursor where it was."""
-    found: list[Page] = []
-    while len(found) < 60:
-        try:
-            _, page = poll(connector, source, cursor)
-        except ConnectorError:
-            errors -= 1
-            if errors < 0:
-                raise
-            continue
-        found.append(page)
-        cursor = page.cursor
-        if not page.more:
-            return found
-    raise AssertionError("the walk does not end")
 
 
 def numbers(*walks: list[Page]) -> set[int]:

@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,11 +13,12 @@ from pydantic import SecretStr, ValidationError
 from connectors.mastodon import Mastodon, Settings, pages, posts, streams, walks
 from connectors.mastodon.queries import Query
 from listener.addresses import NetworkRules
-from listener.connector import poll, read, request
+from listener.connector import read, request
 from listener.errors import BadPayload, ConnectorError, FeedGone, NotAuthorised, RateLimited
 from listener.http import Client, Limits
 from listener.types import Answer, Feed, Gap, Page
-from tests.servers import Reply, Seen, Server, serving
+from tests.servers import Reply, Seen, Server
+from tests.walking import reached, walked
 
 HOME = "social.example"
 START = datetime(2026, 9, 1, tzinfo=UTC)
@@ -27,17 +28,10 @@ def feed(query: str = f"{HOME}/home") -> Feed:
     return Feed(1, "mastodon", query, "mastodon")
 
 
-@contextmanager
-def site(answer: Callable[[Seen], Reply], token: str | None = "sesame") -> Iterator[tuple[Server, Mastodon]]:
-    with serving(answer) as server:
-        client = Client(
-            NetworkRules(allow_private=(server.host_port,)), limits=Limits(read_s=2.0, total_s=4.0, host_slot_s=0.0)
-        )
-        settings = Settings(server=HOME, token=SecretStr(token) if token else None, base_url=server.url)
-        try:
-            yield server, Mastodon(settings, client)
-        finally:
-            client.close()
+def site(
+    answer: Callable[[Seen], Reply], token: str | None = "sesame"
+) -> AbstractContextManager[tuple[Server, Mastodon]]:
+    return reached(Mastodon, answer, server=HOME, token=token)
 
 
 def params(path: str) -> dict[str, list[str]]:
@@ -131,24 +125,6 @@ class Site:
             there = [one for one in there if places[one] > places[asked["min_id"]]]
             there = there[-limit:] if self.newest_only else there[:limit]
         return [self.statuses[one] for one in there[-limit:][::-1]]
-
-
-def walked(connector: Mastodon, source: Feed, cursor: str | None = None, errors: int = 0) -> list[Page]:
-    """Poll page after page as the pipeline does; up to `errors` errors leave the cursor where it was."""
-    found: list[Page] = []
-    while len(found) < 60:
-        try:
-            _, page = poll(connector, source, cursor)
-        except ConnectorError:
-            errors -= 1
-            if errors < 0:
-                raise
-            continue
-        found.append(page)
-        cursor = page.cursor
-        if not page.more:
-            return found
-    raise AssertionError("the walk does not end")
 
 
 def ids(*walks_: list[Page]) -> set[str]:

@@ -19,6 +19,7 @@ from listener.connector import poll, read, recheck, request
 from listener.errors import BadPayload, ConnectorError, NotAuthorised, RateLimited
 from listener.http import Client, Limits
 from listener.types import Answer, Feed, Page
+from tests import walking
 from tests.servers import Reply, Seen, Server, serving
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -59,15 +60,7 @@ def params(path: str) -> dict[str, str]:
 
 
 def walked(connector: Reddit, query: str = "r/woodwork", cursor: str | None = None) -> list[Page]:
-    """Poll page after page as the pipeline does."""
-    pages: list[Page] = []
-    while len(pages) < 40:
-        _, page = poll(connector, feed(query), cursor)
-        pages.append(page)
-        cursor = page.cursor
-        if not page.more:
-            return pages
-    raise AssertionError("the walk does not end")
+    return walking.walked(connector, feed(query), cursor, most=40)
 
 
 def ids(pages: list[Page]) -> list[str]:

@@ -12,10 +12,11 @@ from pydantic import SecretStr
 from connectors.stackexchange import QUOTA_WAIT_S, Settings, StackExchange, walk
 from connectors.stackexchange.queries import Query
 from listener.addresses import NetworkRules
-from listener.connector import poll, read, recheck, request
+from listener.connector import read, recheck, request
 from listener.errors import BadPayload, ConnectorError, NotAuthorised, RateLimited
 from listener.http import Client, Limits
 from listener.types import Answer, Feed, Page, Post
+from tests import walking
 from tests.servers import Reply, Seen, Server, serving
 
 NOW = 1_790_000_000
@@ -82,21 +83,7 @@ def question(number: int, **changes: object) -> dict:
 
 
 def walked(connector: StackExchange, cursor: str | None = None, errors: int = 0, query: str = PYTHON) -> list[Page]:
-    """Poll page after page as the pipeline does; up to `errors` errors leave the cursor where it was."""
-    pages: list[Page] = []
-    while len(pages) < 80:
-        try:
-            _, page = poll(connector, feed(query), cursor)
-        except ConnectorError:
-            errors -= 1
-            if errors < 0:
-                raise
-            continue
-        pages.append(page)
-        cursor = page.cursor
-        if not page.more:
-            return pages
-    raise AssertionError("the walk does not end")
+    return walking.walked(connector, feed(query), cursor, errors, most=80)
 
 
 def ids(pages: list[Page]) -> set[int]:
