@@ -39,9 +39,7 @@ from listener.types import (
     Label,
     Opinion,
     Plan,
-    Quota,
     Saved,
-    Scores,
     StoredPost,
     Turn,
 )
