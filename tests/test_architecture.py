@@ -31,6 +31,7 @@ FLOORS = {
         "wording",
         "waits",
         "moments",
+        "people",
         "walk",
         "policy",
         "budget",

@@ -32,4 +32,4 @@ def test_fifty_kill_rounds_a_store_lose_and_double_nothing(tmp_path: Path, store
 def test_a_start_killed_at_any_point_leaves_the_old_store_or_the_new(tmp_path: Path) -> None:
     found = killed("migrations", tmp_path, 30)
     assert found == {"points": 60, "faults": []}
-    assert any("schema-1" in path.name for path in tmp_path.iterdir())
+    assert any("schema-" in path.name for path in tmp_path.iterdir())

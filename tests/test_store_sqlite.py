@@ -623,10 +623,27 @@ def test_a_migration_backs_the_file_up_first(path: Path, tmp_path: Path, monkeyp
     with closing(SqliteStore.open(path)) as store:
         assert (store.stats().schema, store.stats().posts) == (len(schema.STEPS), 40)
     monkeypatch.undo()
-    with closing(SqliteStore.open(tmp_path / "listener.db.schema-1")) as store:
-        assert (store.stats().schema, store.stats().posts) == (1, 40)
+    with closing(SqliteStore.open(tmp_path / f"listener.db.schema-{len(schema.STEPS)}")) as store:
+        assert (store.stats().schema, store.stats().posts) == (len(schema.STEPS), 40)
     with pytest.raises(StoreError, match="newer listener"):
         SqliteStore.open(path)
+
+
+@pytest.mark.parametrize("released", range(1, len(schema.STEPS)))
+def test_a_file_of_each_released_schema_becomes_one_of_today(
+    path: Path, monkeypatch: pytest.MonkeyPatch, released: int
+) -> None:
+    def shape(file: Path) -> set[tuple[str, ...]]:
+        with closing(sqlite3.connect(file)) as connection:
+            return set(connection.execute("select type, name, coalesce(sql, '') from sqlite_master"))
+
+    monkeypatch.setattr(schema, "STEPS", schema.STEPS[:released])
+    filled(path, pages=1)
+    monkeypatch.undo()
+    with closing(SqliteStore.open(path)) as store:
+        assert (store.stats().schema, store.stats().posts, store.check()) == (len(schema.STEPS), 40, [])
+    SqliteStore.open(path.with_name("fresh.db")).close()
+    assert shape(path) == shape(path.with_name("fresh.db"))
 
 
 def test_a_migration_that_fails_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -641,7 +658,7 @@ def test_a_migration_that_fails_changes_nothing(path: Path, monkeypatch: pytest.
         SqliteStore.open(path)
     monkeypatch.undo()
     with closing(SqliteStore.open(path)) as store:
-        assert (store.stats().schema, store.check()) == (1, [])
+        assert (store.stats().schema, store.check()) == (len(schema.STEPS), [])
 
 
 def lambda_named(step: Any) -> Any:

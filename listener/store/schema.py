@@ -14,8 +14,9 @@ from sqlite3 import Connection
 from typing import TYPE_CHECKING, Final
 
 from listener.errors import StoreError
-from listener.store import connections
+from listener.store import connections, steps
 from listener.store.search import TOKENIZER
+from listener.store.steps import columns
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -39,15 +40,9 @@ def posts_and_feeds(db: Database) -> None:
     _beside_posts(db)
 
 
-def _columns(text: str) -> dict[str, type]:
-    """Read `name kind, name kind`."""
-    kinds: dict[str, type] = {"int": int, "real": float, "text": str, "blob": bytes}
-    return {name: kinds[kind] for name, kind in (column.split() for column in text.split(","))}
-
-
 def _feeds(db: Database) -> None:
     # asked: the query as it was given, whatever redirects made of it; so that adding it again finds the feed.
-    columns = _columns(
+    fields = columns(
         "id int, connector text, query text, asked text, platform text, title text, folder text, home_url text,"
         "cursor text, added_at int, next_poll_at int, interval_s real, fixed_interval_s real, failures int,"
         "health text, error text, paused int, from_config int, removed int, last_poll_at int, last_success_at int,"
@@ -55,7 +50,7 @@ def _feeds(db: Database) -> None:
     )
     zero = {"failures": 0, "paused": 0, "from_config": 0, "removed": 0, "posts": 0, "spent_usd": 0.0}
     needed = {"connector", "query", "asked", "platform", "health", *zero}
-    db.create_table("feeds", columns, pk="id", not_null=needed, defaults=zero, strict=True)
+    db.create_table("feeds", fields, pk="id", not_null=needed, defaults=zero, strict=True)
     db.table("feeds").create_index(["connector", "asked"], "feeds_asked", unique=True)
     db.table("feeds").create_index(["connector", "query"], "feeds_query")
     db.execute(
@@ -66,18 +61,18 @@ def _feeds(db: Database) -> None:
 def _posts(db: Database) -> None:
     # Small columns first: what lists and joins read never follows a row into its overflow pages.
     # published_at is 0 when it equals sort_at, url is empty when native_id ends with it; for `more` see rows.py.
-    columns = _columns(
+    fields = columns(
         "id int, key int, platform int, sort_at int, story int, simhash int, digest int, feed int, account int,"
         "kind int, arrival int, published_at int, first_seen_at int, deleted_at int, lead int, question int,"
         "news int, model int, link_key int, raw int, lang text, native_id text, url text, title text, more text,"
         "text text"
     )
     needed = {"key", "platform", "sort_at", "story", "digest", "feed", "kind", "arrival", "first_seen_at"}
-    db.create_table("names", _columns("id int, name text"), pk="id", not_null={"name"}, strict=True)
+    db.create_table("names", columns("id int, name text"), pk="id", not_null={"name"}, strict=True)
     db.table("names").create_index(["name"], "names_name", unique=True)
     keys = [("platform", "names", "id"), ("feed", "feeds", "id")]
     needed |= {"native_id", "text"}
-    db.create_table("posts", columns, pk="id", foreign_keys=keys, not_null=needed, strict=True)
+    db.create_table("posts", fields, pk="id", foreign_keys=keys, not_null=needed, strict=True)
     # Not unique, and no text: an index of hashes is a third as large, and who finds two ids with one hash wins nothing.
     db.table("posts").create_index(["key"], "posts_key")
     covering = ["first_seen_at", "arrival", "deleted_at", "story", "account", "sort_at", "lead", "question", "news"]
@@ -110,27 +105,27 @@ def _beside_posts(db: Database) -> None:
         "create table joined(story integer not null, post integer not null, why integer not null,"
         " via integer not null, primary key (story, post)) strict, without rowid"
     )
-    db.create_table("moved", _columns("old int, story int"), pk="old", not_null={"story"}, strict=True)
+    db.create_table("moved", columns("old int, story int"), pk="old", not_null={"story"}, strict=True)
     db.table("moved").create_index(["story"], "moved_story")
     # No foreign key from posts.account: taking an account away would look through all posts.
-    account = _columns(
+    account = columns(
         "id int, platform int, native_id text, handle text, name text, url text, followers int, is_bot int,"
         "opted_out int"
     )
     db.create_table("accounts", account, pk="id", not_null={"platform", "native_id"}, strict=True)
     db.table("accounts").create_index(["platform", "native_id"], "accounts_native", unique=True)
-    db.create_table("raws", _columns("id int, at int, body blob"), pk="id", not_null={"at", "body"}, strict=True)
+    db.create_table("raws", columns("id int, at int, body blob"), pk="id", not_null={"at", "body"}, strict=True)
     db.table("raws").create_index(["at"], "raws_at")
-    thumb, keys = _columns("post int, label text, value int, at int, score int"), [("post", "posts", "id")]
+    thumb, keys = columns("post int, label text, value int, at int, score int"), [("post", "posts", "id")]
     needed = {"value", "at"}
     db.create_table("thumbs", thumb, pk=("post", "label"), foreign_keys=keys, not_null=needed, strict=True)
     _beside_scores(db)
     _beside_feeds(db)
     _noted(db, "gaps", "older text, newer text")
     _noted(db, "rejects", "native_id text, sample text")
-    meta = _columns("name text, value text")
+    meta = columns("name text, value text")
     db.create_table("meta", meta, pk="name", not_null={"value"}, strict=True)
-    db.create_table("counters", _columns("name text, last int"), pk="name", not_null={"last"}, strict=True)
+    db.create_table("counters", columns("name text, last int"), pk="name", not_null={"last"}, strict=True)
     db.table("counters").insert_all({"name": name, "last": 0} for name in ("post", "account", "raw"))
 
 
@@ -141,28 +136,28 @@ def _beside_scores(db: Database) -> None:
         " primary key (post, goal)) strict, without rowid"
     )
     db.execute("create index relevance_goal on relevance(goal, score, post)")
-    opinion = _columns("post int, model int, at int, lead int, question int, news int, before text, reason text")
+    opinion = columns("post int, model int, at int, lead int, question int, news int, before text, reason text")
     needed = {"model", "at", "before", "reason"}
     db.create_table("opinions", opinion, pk="post", not_null=needed, strict=True)
     # A look of the blind audit: drawn once, answered at most once. odds: how likely this post was to be drawn.
-    look = _columns(
+    look = columns(
         "id int, label text, at int, post int, score int, stratum int, size int, expected real, odds real, answer int"
     )
     needed = {"label", "at", "post", "score", "stratum", "size", "expected", "odds"}
     db.create_table("looks", look, pk="id", not_null=needed, strict=True)
     db.table("looks").create_index(["label", "at"], "looks_label")
-    head = _columns("name text, version text, at int, body blob")
+    head = columns("name text, version text, at int, body blob")
     db.create_table("heads", head, pk="name", not_null={"version", "at", "body"}, strict=True)
 
 
 def _beside_feeds(db: Database) -> None:
-    entry = _columns("id int, connector text, at int, amount real, settled int")
+    entry = columns("id int, connector text, at int, amount real, settled int")
     db.create_table("ledger", entry, pk="id", not_null={"connector", "at", "amount", "settled"}, strict=True)
     db.table("ledger").create_index(["connector", "at", "amount"], "ledger_spent")
-    db.create_table("stops", _columns("connector text, until int"), pk="connector", not_null={"until"}, strict=True)
-    quota = _columns("connector text, name text, left int, most int, resets_at int, seen_at int")
+    db.create_table("stops", columns("connector text, until int"), pk="connector", not_null={"until"}, strict=True)
+    quota = columns("connector text, name text, left int, most int, resets_at int, seen_at int")
     db.create_table("quotas", quota, pk=("connector", "name"), not_null={"left", "seen_at"}, strict=True)
-    outage = _columns("id int, subject text, since int, ended int, text text")
+    outage = columns("id int, subject text, since int, ended int, text text")
     db.create_table("outages", outage, pk="id", not_null={"subject", "since", "text"}, strict=True)
     db.execute("create unique index outages_open on outages(subject) where ended is null")
     db.execute(
@@ -173,13 +168,13 @@ def _beside_feeds(db: Database) -> None:
 
 def _noted(db: Database, name: str, rest: str) -> None:
     # print: a hash of what was noted, so that a turn saved twice notes it once.
-    columns = _columns(f"id int, feed int, seen_at int, print int, reason text, {rest}")
+    fields = columns(f"id int, feed int, seen_at int, print int, reason text, {rest}")
     needed, keys = {"feed", "seen_at", "print", "reason"}, [("feed", "feeds", "id")]
-    db.create_table(name, columns, pk="id", foreign_keys=keys, not_null=needed, strict=True)
+    db.create_table(name, fields, pk="id", foreign_keys=keys, not_null=needed, strict=True)
     db.table(name).create_index(["feed", "print"], f"{name}_print", unique=True)
 
 
-STEPS: Final[tuple[Step, ...]] = (posts_and_feeds,)
+STEPS: Final[tuple[Step, ...]] = (posts_and_feeds, steps.people_and_alerts)
 
 
 def version(connection: Connection, path: Path) -> int:
