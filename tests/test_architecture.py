@@ -32,6 +32,8 @@ FLOORS = {
         "waits",
         "moments",
         "people",
+        "alerts",
+        "quiet",
         "walk",
         "policy",
         "budget",
