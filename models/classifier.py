@@ -113,7 +113,7 @@ class Classifier:
         scores: list[Scores] = []
         for chunk in _chunks(posts):
             with self._lock:
-                sums = self._sums(chunk)
+                sums = self._sums(chunk) if len(chunk) > 1 else self._sums_of_one(chunk[0])
             scores += map(self._scores, sums.text, sums.head, sums.chars, sums.counts, sums.meaning)
         return scores
 
@@ -168,6 +168,22 @@ class Classifier:
             meaning=meaning.tolist(),
         )
 
+    def _sums_of_one(self, text: str) -> Sums:
+        """Give the same as `_sums` of one text; what keeps posts apart is left out, which is half the work."""
+        self._forget()
+        words = features.tokens(text)
+        head = features.head_length(words)
+        known = [self._words[word] for word in words]
+        numbers = np.array([*known, known[0]])  # a text starts with `START`, and is read as if the next one did too
+        rows, cut = features.rows_of_one(self._words.hashes[numbers], head)
+        sums = np.add.reduceat(self._model.weights.take(rows, axis=0), (0, cut), dtype=np.int64).tolist()
+        chars = np.add.reduce(self._words.chars.take(list(set(known)), axis=0), axis=0, dtype=np.int64)
+        vectors = self._words.vectors.take(numbers[:-1], axis=0)
+        first = np.add.reduce(vectors[:head], axis=0, dtype=np.int32)
+        whole = first + np.add.reduce(vectors[head:], axis=0, dtype=np.int32)
+        meaning = self._meant_by(embedding.directions(np.array((whole, first))).reshape(1, -1))
+        return Sums(sums[:1], sums[1:], [chars.tolist()], [[cut, len(rows) - cut]], meaning.tolist())
+
     def _directions(
         self, numbers: npt.NDArray[np.int64], lengths: Sequence[int], heads: Sequence[int]
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
@@ -182,8 +198,10 @@ class Classifier:
     def _meanings(
         self, numbers: npt.NDArray[np.int64], lengths: Sequence[int], heads: Sequence[int]
     ) -> npt.NDArray[np.float64]:
-        _, found = self._directions(numbers, lengths, heads)
-        return np.asarray(np.rint(found * STEP) @ self._meaning)
+        return self._meant_by(self._directions(numbers, lengths, heads)[1])
+
+    def _meant_by(self, directions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.asarray(np.rint(directions * STEP) @ self._meaning)
 
     def _scores(
         self, text: list[int], head: list[int], chars: list[int], counts: list[int], meaning: list[float]
@@ -217,7 +235,8 @@ class Classifier:
         spelt = len(set(numbers[chars[:, -1] > 0].tolist()))
         units = self._scales[:3] / np.sqrt([*found.counts, max(spelt, 1)])[:, None]
         table = self._model.weights
-        rows = [features.text_rows(hashes[:-1], hashes[1:]), features.head_rows(hashes[:-1], hashes[1:])]
+        both = features.mixed(hashes)
+        rows = [features.text_rows(both), features.head_rows(both)]
         moved: dict[str, npt.NDArray[np.float64]] = {}
         places: dict[str, list[tuple[int, int]]] = {}
         for place, word in enumerate(words):

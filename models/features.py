@@ -58,6 +58,7 @@ _REPLACED: Final = (
 # Digits are gone by then. Longer runs are cut in pieces, so that one word costs no more than another.
 _TOKEN: Final = re.compile(r"\w{1,24}(?:['’]\w{1,8})?|[^\w \t\r]")
 
+_FIRST: Final = np.array([True])
 _WORD, _PAIR, _NEXT, _HEAD = (np.uint32(n) for n in (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F))
 
 
@@ -135,17 +136,20 @@ def char_rows(word: str) -> list[int]:
     return sorted(CHAR_START + (crc32(gram.encode("utf-8", "replace"), 77) >> (32 - CHAR_BITS)) for gram in grams)
 
 
-def text_rows(first: Hashes, second: Hashes) -> tuple[Hashes, Hashes]:
-    """Give the rows of words and of the pairs they open with the next token."""
-    shift = np.uint32(32 - TEXT_BITS)
-    return first * _WORD >> shift, (first * _PAIR + second * _NEXT) * _WORD >> shift
+def mixed(hashes: Hashes) -> Hashes:
+    """Give each token but the last, and below it the pair it opens with the next one: (2, n - 1)."""
+    first, second = hashes[:-1], hashes[1:]
+    return np.concatenate((first, first * _PAIR + second * _NEXT)).reshape(2, -1)
 
 
-def head_rows(first: Hashes, second: Hashes) -> tuple[Hashes, Hashes]:
+def text_rows(mixed: Hashes) -> Hashes:
+    """Give the rows of words and of pairs, each where it stands in `mixed`."""
+    return mixed * _WORD >> np.uint32(32 - TEXT_BITS)
+
+
+def head_rows(mixed: Hashes) -> Hashes:
     """Give the rows of the same words and pairs where they stand in the head."""
-    shift, start = np.uint32(32 - HEAD_BITS), np.uint32(HEAD_START)
-    words, pairs = first ^ _HEAD, (first * _PAIR + second * _NEXT) ^ _HEAD
-    return (words * _WORD >> shift) + start, (pairs * _WORD >> shift) + start
+    return ((mixed ^ _HEAD) * _WORD >> np.uint32(32 - HEAD_BITS)) + np.uint32(HEAD_START)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,24 +175,36 @@ def segments(keys: Ints) -> Segments:
     return Segments(keys & 0xFFFFFFFF, counts.cumsum() - counts, counts)
 
 
+def rows_of_one(hashes: Hashes, head: int) -> tuple[Hashes, int]:
+    """Give the distinct rows of one post's words and pairs, and how many of them are its text's; its head's follow.
+
+    hashes: its tokens, and one more `START`. The same rows as `word_segments` gives, in half the time.
+    """
+    both = mixed(hashes)
+    rows = np.concatenate((text_rows(both).ravel(), head_rows(both[:, :head]).ravel()))
+    rows.sort()  # rows of the text come before those of the head: that is how the table is laid out
+    rows = rows[np.concatenate((_FIRST, rows[1:] != rows[:-1]))]
+    return rows, int(rows.searchsorted(HEAD_START))
+
+
 def word_segments(hashes: Hashes, lengths: Sequence[int], heads: Sequence[int]) -> Segments:
     """Give the rows of the words and pairs of many posts: segment 2 i is post i's text, 2 i + 1 its head.
 
     hashes: tokens of all posts in one line, and one more `START` · lengths, heads: tokens of each post, of each head
     """
     # Each post starts with START, so the pair of a last token with the next post's START means "ends with".
-    first, second = hashes[:-1], hashes[1:]
+    both = mixed(hashes)
     post: Ints | np.int64 = np.int64(0)
     in_head: npt.NDArray[np.bool_] | slice = slice(heads[0])
     head_post: Ints | np.int64 = np.int64(1 << 32)
     if len(lengths) > 1:
         sizes = np.array(lengths)
         post = np.repeat(np.arange(len(sizes)) << 33, sizes)
-        place = np.arange(len(first)) - np.repeat(sizes.cumsum() - sizes, sizes)
+        place = np.arange(len(hashes) - 1) - np.repeat(sizes.cumsum() - sizes, sizes)
         in_head = place < np.repeat(heads, sizes)
         head_post = post[in_head] + head_post
-    words, pairs = text_rows(first, second)
-    head_words, head_pairs = head_rows(first[in_head], second[in_head])
+    words, pairs = text_rows(both)
+    head_words, head_pairs = head_rows(both[:, in_head])
     n, m = len(words), len(head_words)
     keys = np.empty(2 * (n + m), np.int64)
     keys[:n] = words + post

@@ -131,3 +131,13 @@ def test_every_row_lies_in_the_block_it_belongs_to(text):
     assert head.max() < features.CHAR_START
     for word in features.tokens(text):
         assert all(features.CHAR_START <= row < features.ROWS for row in features.char_rows(word))
+
+
+@given(st.text(max_size=300))
+def test_the_rows_of_one_post_are_those_it_has_among_others(text):
+    words = features.tokens(text)
+    line = np.array([features.word_hash(word) for word in (*words, START)], np.uint32)
+    rows, cut = features.rows_of_one(line, features.head_length(words))
+    found = segments_of(text)
+    assert rows.tolist() == found.rows.tolist()
+    assert [cut, len(rows) - cut] == found.counts.tolist()
