@@ -34,6 +34,7 @@ FLOORS = {
         "people",
         "alerts",
         "quiet",
+        "grouping",
         "walk",
         "policy",
         "budget",
