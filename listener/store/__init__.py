@@ -11,8 +11,8 @@
 - Everything may be called from any thread. Failures are StoreError, with nothing saved.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -22,17 +22,23 @@ from listener.store.values import (
     Candidate,
     GapRow,
     Key,
+    MARKS,
+    BriefingState,
     Look,
     Member,
+    KeptBriefing,
     OutageRow,
     PostQuery,
+    MarkKind,
     QuotaRow,
     RejectRow,
+    PostMark,
     Rescored,
     Stats,
 )
 from listener.types import (
     Account,
+    Told,
     Feed,
     FeedState,
     Follow,
@@ -205,6 +211,78 @@ class Store(Protocol):
     # what posts mean to the user
 
     def relate(self, rows: Sequence[tuple[int, Mapping[str, float]]]) -> None:
+    # what the user did with posts
+
+    def mark(self, posts: Sequence[int], kind: MarkKind, now: datetime, until: datetime | None = None) -> None:
+        """Keep a mark on posts, all or none; a mark goes with its post, and a starred post is never pruned.
+
+        `until`: when a snooze ends. Unknown post: StoreError.
+        """
+
+    def unmark(self, posts: Sequence[int], kind: MarkKind) -> None:
+        """Take a mark back."""
+
+    def marks(self, ids: Sequence[int]) -> list[PostMark]:
+        """List the marks of posts, oldest first."""
+
+    def marks_since(self, since: datetime) -> list[PostMark]:
+        """List what was marked at or after `since`, oldest first."""
+
+    def marked_stories(self, now: datetime, since: datetime) -> dict[int, frozenset[MarkKind]]:
+        """Give each story (today's number) of which a post was marked since, its marks; snoozes that are over not."""
+
+    # briefings
+
+    def save_briefing(self, made: KeptBriefing, shown: Collection[tuple[int, str, int]] = ()) -> KeptBriefing | None:
+        """Keep a briefing and what it showed: (post, section, people in its story). None: its date has one already.
+
+        Earlier ones of its circle that wait to be sent are folded into it. A body's items, objects in lists with
+        `post_id`, go with their posts.
+        """
+
+    def briefing(self, on: date, circle: str = "") -> KeptBriefing | None:
+        """Find the briefing of a local date; None: none was made."""
+
+    def briefings(self, limit: int, circle: str | None = None) -> list[KeptBriefing]:
+        """List briefings without their bodies, newest date first."""
+
+    def told_since(self, since: datetime) -> dict[int, Told]:
+        """Give each story (today's number) that reached the user since: when last, and how many people it had then."""
+
+    def claim_briefing(
+        self,
+        on: date,
+        circle: str,
+        *,
+        token: str,
+        now: datetime,
+        lease_s: float,
+        by_hand: bool = False,
+        again: bool = False,
+        dead: str | None = None,
+    ) -> KeptBriefing | None:
+        """Take a briefing to send it. None: there is none, or it is not to be sent now, or somebody else has it.
+
+        One whose sender vanished before `begin_sending` waits as before; after it nobody knows, and it goes out once
+        more, with `repeat` counted. `by_hand`: also one that failed, was refused or was not to be sent; `again`: also
+        one that was sent. `dead`: a token whose owner is known to be gone.
+        """
+
+    def begin_sending(self, briefing_id: int, token: str, until: datetime) -> bool:
+        """Note that from now on it may have left; False: somebody else has it, and it must not be sent."""
+
+    def finish_briefing(
+        self,
+        briefing_id: int,
+        token: str,
+        outcome: BriefingState,
+        now: datetime,
+        *,
+        error: str | None = None,
+        next_try: datetime | None = None,
+    ) -> bool:
+        """Keep how sending ended; False: somebody else has it, and nothing was kept."""
+
         """Put the relevance of posts to goals in the place of all that was there; thumbs stay."""
 
     def keep_goals(self, goals: Collection[str]) -> None:
@@ -269,7 +347,7 @@ class Store(Protocol):
     ) -> dict[str, int]:
         """Delete what the retention no longer covers; give the number of rows by kind.
 
-        `platform_days`: platforms whose posts go earlier than others. Labelled posts are never deleted.
+        `platform_days`: platforms whose posts go earlier than others. Labelled and starred posts are never deleted.
         """
 
     def check(self) -> list[str]:
@@ -302,3 +380,9 @@ __all__ = [
     "Stats",
     "Store",
 ]
+    "MARKS",
+    "BriefingState",
+    "KeptBriefing",
+    "MarkKind",
+    "PostMark",
+    "Told",

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from sqlite3 import Connection
 from typing import Final
 
+from listener.store import told
+
 _GIVEN: Final = "(select value from json_each(?))"
 UNINDEX: Final = (
     "insert into posts_fts(posts_fts, rowid, title, text)"
@@ -16,6 +18,13 @@ _BLANK: Final = (
     "update posts set deleted_at = ?, digest = 0, title = null, text = '', more = null, raw = null, lead = null,"
     f" question = null, news = null, model = null, simhash = null, link_key = null where id in {_GIVEN}"
 )
+FORGET_ALERTS: Final = (
+    "update alerts set reason = '', due_at = iif(state = 'sending', due_at, null),"
+    " error = iif(state in ('sent', 'sending', 'dropped'), error, 'its post is gone'),"
+    " state = iif(state in ('sent', 'sending'), state, 'dropped')"
+    f" where post in {_GIVEN}"
+)
+"""Drop what is still to be said of posts, and why it would have been."""
 _COUNTS: Final = (
     f"select feed, count(*) from (select feed from posts where id in {_GIVEN} and deleted_at is null"
     " union all select f.feed from post_feeds f join posts p on p.id = f.post"
@@ -47,6 +56,7 @@ def erase(connection: Connection, posts: Sequence[int]) -> None:
     _uncount(connection, given)
     connection.execute(UNINDEX, (given,))
     _forget(connection, given)
+    connection.execute(f"delete from told where post in {_GIVEN}", (given,))
     connection.execute(f"delete from post_feeds where post in {_GIVEN}", (given,))
     connection.execute(
         f"delete from joined where (story, post) in (select story, id from posts where id in {_GIVEN})", (given,)
@@ -56,7 +66,9 @@ def erase(connection: Connection, posts: Sequence[int]) -> None:
 
 def _forget(connection: Connection, given: str) -> None:
     """Take away what was thought of posts; the looks of the audit stay, they are numbers."""
-    for table in ("relevance", "opinions"):
+    connection.execute(FORGET_ALERTS, (given,))
+    told.scrub(connection, given)
+    for table in ("relevance", "opinions", "marks"):
         connection.execute(f"delete from {table} where post in {_GIVEN}", (given,))
 
 

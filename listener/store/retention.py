@@ -17,12 +17,14 @@ _FIRST_SINCE: Final = (
     "select id from posts indexed by posts_arrived where first_seen_at >= ? order by first_seen_at limit 1"
 )
 _OLD_POSTS: Final = (
-    "select p.id, exists (select 1 from thumbs t where t.post = p.id) from posts p"
+    "select p.id, exists (select 1 from thumbs t where t.post = p.id)"
+    " or exists (select 1 from marks m where m.post = p.id and m.kind = 'star') from posts p"
     " where p.id > ? and p.first_seen_at < ? order by p.id limit ?"
 )
 _OLD_OF_PLATFORM: Final = (
     "select p.id from posts p indexed by posts_newest where p.platform = ? and p.sort_at < ? and p.deleted_at is null"
-    " and p.first_seen_at < ? and not exists (select 1 from thumbs t where t.post = p.id) limit ?"
+    " and p.first_seen_at < ? and not exists (select 1 from thumbs t where t.post = p.id)"
+    " and not exists (select 1 from marks m where m.post = p.id and m.kind = 'star') limit ?"
 )
 _LONELY: Final = (
     "delete from accounts where id not in (select account from posts where account is not null)"

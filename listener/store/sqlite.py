@@ -28,8 +28,10 @@ from listener.store import (
     story,
 )
 from listener.store import search as searching
+from listener.store.briefings import Briefings
 from listener.store.connections import HINT, Connections, connect, exclusive, sound, translated
 from listener.store.judgements import Judgements
+from listener.store.marks import Marks
 from listener.store.rows import DAY_MS, Row, moment, ms
 from listener.store.salvage import Found
 from listener.store.turns import Saving, compressed, find, hashed, texts
@@ -41,7 +43,7 @@ CHEAP_BYTES: Final = 16_000_000
 """A file up to this size is looked through at every start (some 20 ms), a larger one after an unclean end."""
 
 
-class SqliteStore(Judgements):
+class SqliteStore(Judgements, Marks, Briefings):
     """`listener.store.Store` in one file: a writer, some readers, any number of threads and processes beside it."""
 
     @classmethod

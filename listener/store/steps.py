@@ -65,8 +65,8 @@ def _marks(db: Database) -> None:
 def _briefings(db: Database) -> None:
     # One for each local date and circle ("" for all); body: its values as JSON, compressed.
     made = columns(
-        "id int, date text, circle text, at int, since int, body blob, state text, token text, lease_until int,"
-        "tries int, next_try int, sent_at int, error text"
+        "id int, date text, circle text, at int, since int, state text, token text, lease_until int, tries int,"
+        "next_try int, sent_at int, error text, repeat int, body blob"
     )
     needed = {"date", "circle", "at", "since", "body", "state", "tries"}
     db.create_table("briefings", made, pk="id", not_null=needed, defaults={"tries": 0}, strict=True)

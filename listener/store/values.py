@@ -1,8 +1,9 @@
 """What a store is asked with, and what it answers with where `listener.types` has no value for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Final, Literal
 
 from listener.types import Label, Quota, Scores
 
@@ -41,6 +42,8 @@ class Candidate:
     question: float
     news: float
     """Probabilities, a thumb already applied as 0 or 1; 0 where not scored."""
+    seen_at: datetime
+    """When it arrived here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +140,63 @@ class Stats:
     unscored: int
     gaps: int
     rejects: int
+
+
+MarkKind = Literal["done", "star", "snooze", "seen"]
+MARKS: Final[tuple[MarkKind, ...]] = ("done", "star", "snooze", "seen")
+
+
+@dataclass(frozen=True, slots=True)
+class PostMark:
+    """What the user did with a post."""
+
+    post: int
+    kind: MarkKind
+    at: datetime
+    until: datetime | None = None
+    """When a snooze ends."""
+
+
+BriefingState = Literal["made", "waiting", "claimed", "sending", "sent", "failed", "refused", "unknown", "folded"]
+"""`made`: shown here, not to be sent. `waiting` and `failed`: to be sent (again). `claimed`: somebody is about to send
+it. `sending`: it may have left. `unknown`: nobody can say whether it arrived. `refused`: will not be sent by itself.
+`folded`: was never sent; the next one says it too.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBriefing:
+    """A briefing that was made: one for each local date and circle."""
+
+    date: date
+    circle: str
+    """"" for all."""
+    at: datetime
+    since: datetime
+    body: str = field(default="", repr=False)
+    """Its values as JSON; empty in lists."""
+    state: BriefingState = "made"
+    tries: int = 0
+    repeat: int = 0
+    """How often it was sent again because nobody could say whether it had arrived."""
+    next_try: datetime | None = None
+    sent_at: datetime | None = None
+    error: str | None = None
+    token: str | None = None
+    """Who is sending it…"""
+    lease_until: datetime | None = None
+    """…and until when nobody else does."""
+    id: int = 0
+
+    @property
+    def has_reached(self) -> bool:
+        """Tell whether the user may have read it."""
+        return self.state in ("made", "sending", "sent", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """When a story was last told, and how many people had spoken in it then."""
+
+    at: datetime
+    people: int
