@@ -11,7 +11,7 @@
 - Everything may be called from any thread. Failures are StoreError, with nothing saved.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
@@ -19,26 +19,26 @@ from typing import Protocol
 from listener.budget import Allowance, Spending
 from listener.health import Outage
 from listener.store.values import (
-    Candidate,
-    GapRow,
-    Key,
     MARKS,
     BriefingState,
-    Look,
-    Member,
+    Candidate,
+    GapRow,
     KeptBriefing,
-    OutageRow,
-    PostQuery,
+    Key,
+    Look,
     MarkKind,
+    Member,
+    OutageRow,
+    PostMark,
+    PostQuery,
     QuotaRow,
     RejectRow,
-    PostMark,
     Rescored,
     Stats,
+    Told,
 )
 from listener.types import (
     Account,
-    Told,
     Feed,
     FeedState,
     Follow,
@@ -208,9 +208,6 @@ class Store(Protocol):
     def thumb_scores(self, label: Label) -> list[tuple[float, bool]]:
         """List what the model had said of each post with a thumb on a label, and what the user says."""
 
-    # what posts mean to the user
-
-    def relate(self, rows: Sequence[tuple[int, Mapping[str, float]]]) -> None:
     # what the user did with posts
 
     def mark(self, posts: Sequence[int], kind: MarkKind, now: datetime, until: datetime | None = None) -> None:
@@ -283,6 +280,9 @@ class Store(Protocol):
     ) -> bool:
         """Keep how sending ended; False: somebody else has it, and nothing was kept."""
 
+    # what posts mean to the user
+
+    def relate(self, rows: Sequence[tuple[int, Mapping[str, float]]]) -> None:
         """Put the relevance of posts to goals in the place of all that was there; thumbs stay."""
 
     def keep_goals(self, goals: Collection[str]) -> None:
@@ -367,22 +367,22 @@ class Store(Protocol):
 
 
 __all__ = [
+    "MARKS",
+    "BriefingState",
     "Candidate",
     "GapRow",
+    "KeptBriefing",
     "Key",
     "Look",
+    "MarkKind",
     "Member",
     "OutageRow",
+    "PostMark",
     "PostQuery",
     "QuotaRow",
     "RejectRow",
     "Rescored",
     "Stats",
     "Store",
-]
-    "MARKS",
-    "BriefingState",
-    "KeptBriefing",
-    "MarkKind",
-    "PostMark",
     "Told",
+]

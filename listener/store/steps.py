@@ -68,8 +68,9 @@ def _briefings(db: Database) -> None:
         "id int, date text, circle text, at int, since int, state text, token text, lease_until int, tries int,"
         "next_try int, sent_at int, error text, repeat int, body blob"
     )
-    needed = {"date", "circle", "at", "since", "body", "state", "tries"}
-    db.create_table("briefings", made, pk="id", not_null=needed, defaults={"tries": 0}, strict=True)
+    needed = {"date", "circle", "at", "since", "body", "state", "tries", "repeat"}
+    zero = {"tries": 0, "repeat": 0}
+    db.create_table("briefings", made, pk="id", not_null=needed, defaults=zero, strict=True)
     db.table("briefings").create_index(["date", "circle"], "briefings_date", unique=True)
     # What a briefing showed, and how many people had spoken in the story then.
     db.execute(
