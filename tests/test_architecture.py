@@ -42,6 +42,7 @@ FLOORS = {
         "relevance",
         "meter",
         "evidence",
+        "volume",
     },
     2: {
         "store",

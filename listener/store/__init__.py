@@ -49,6 +49,7 @@ from listener.types import (
     StoredPost,
     Turn,
 )
+from listener.volume import Counts, Said
 
 
 class Store(Protocol):
@@ -181,6 +182,29 @@ class Store(Protocol):
 
         A story that was joined to an older one is found by its old number too; unknown ones are left out.
         """
+
+    # counting
+
+    def volume(self, edges: Sequence[datetime], thresholds: Mapping[Label, float]) -> Counts:
+        """Count what was said between neighbouring edges, by platform and label, without deleted posts.
+
+        Thresholds below the floor of the label's index (0.2) count from there. No row is read: O(n) of an index.
+        """
+
+    def said_by(
+        self, accounts: Collection[int], since: datetime, until: datetime, thresholds: Mapping[Label, float]
+    ) -> list[Said]:
+        """List what some accounts said in [since, until), oldest first."""
+
+    def said_in(
+        self, stories: Collection[int], since: datetime, until: datetime, thresholds: Mapping[Label, float]
+    ) -> list[Said]:
+        """List what was said in some stories, in the same way."""
+
+    def said_for(
+        self, goal: str, relevance: float, since: datetime, until: datetime, thresholds: Mapping[Label, float]
+    ) -> list[Said]:
+        """List what was said that serves a goal at least so far, in the same way."""
 
     def raw(self, post_id: int) -> bytes | None:
         """Give the answer's body that brought this post; None: past its retention."""

@@ -35,6 +35,7 @@ from listener.store.marks import Marks
 from listener.store.rows import DAY_MS, Row, moment, ms
 from listener.store.salvage import Found
 from listener.store.turns import Saving, compressed, find, hashed, texts
+from listener.store.volumes import Volumes
 from listener.types import Feed, FeedState, Plan, Saved, StoredPost, Turn
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ CHEAP_BYTES: Final = 16_000_000
 """A file up to this size is looked through at every start (some 20 ms), a larger one after an unclean end."""
 
 
-class SqliteStore(Judgements, Marks, Briefings):
+class SqliteStore(Judgements, Marks, Briefings, Volumes):
     """`listener.store.Store` in one file: a writer, some readers, any number of threads and processes beside it."""
 
     @classmethod
