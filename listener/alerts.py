@@ -18,6 +18,11 @@ State = Literal["waiting", "held", "sending", "failed", "unknown", "sent", "dead
 nobody can say whether it arrived. `dead`: given up, the user may send it again. `dropped`: never to be sent."""
 STATES: Final[tuple[State, ...]] = ("waiting", "held", "sending", "failed", "unknown", "sent", "dead", "dropped")
 
+Kind = Literal["one", "group", "digest"]
+"""Whether a message says one alert, some of one rule, or many of any."""
+Verb = Literal["hold", "release", "resend"]
+"""What a user may do with alerts."""
+
 HIGH: Final = 1_000
 """Priority from which caps and cooldowns hold nothing back; below, the higher goes first (a label's per cent)."""
 TRIES: Final = 8
@@ -71,6 +76,40 @@ class AlertRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message that somebody has taken to send it: its alerts, the most important first."""
+
+    key: str
+    kind: Kind
+    alerts: tuple[AlertRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertQuery:
+    """Which alerts to list; None: any."""
+
+    state: State | None = None
+    rule: int | None = None
+    channel: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a channel answered to one try."""
+
+    message: str | None
+    """The key."""
+    channel: str
+    at: datetime
+    outcome: str
+    detail: str | None
+    alerts: int
+    """How many the message stood for; 0: a test, or a briefing."""
+    took_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """What one alert says. All text is foreign and hostile but `reason`, `goal`, `rule` and `command`."""
 
@@ -102,7 +141,7 @@ class Message:
     """The same for every try, so that a channel that knows it can drop what it has already."""
     title: str
     items: tuple[Item, ...]
-    kind: Literal["one", "group", "digest"] = "one"
+    kind: Kind = "one"
     more: int = 0
     """Alerts that the message stands for beside its items."""
     possible_repeat: bool = False

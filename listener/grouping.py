@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from itertools import filterfalse, groupby
-from typing import Final, Literal
+from typing import Final
 
-from listener.alerts import HIGH, AlertRow, Terms, loud_at
+from listener.alerts import HIGH, AlertRow, Kind, Terms, loud_at
 from listener.quiet import Span
 
 TOGETHER: Final = 5
@@ -46,7 +46,7 @@ class Parcel:
     """The alerts of one message, the most important first."""
 
     alerts: tuple[AlertRow, ...]
-    kind: Literal["one", "group", "digest"]
+    kind: Kind
     key: str | None = None
     """Set: it was tried before under this key."""
 
@@ -166,7 +166,7 @@ class _Planning:
     def _pack(self, bundles: Sequence[Bundle]) -> None:
         self._add(tuple(row for bundle in bundles for row in bundle), _kind(bundles), None)
 
-    def _add(self, alerts: tuple[AlertRow, ...], kind: Literal["one", "group", "digest"], key: str | None) -> None:
+    def _add(self, alerts: tuple[AlertRow, ...], kind: Kind, key: str | None) -> None:
         self.found.parcels.append(Parcel(alerts, kind, key))
         name = key or f"new {len(self.found.parcels)}"
         self.recent += [Recent(rule, self.now, name) for rule in {row.rule for row in alerts}]
@@ -197,7 +197,7 @@ def _bundles(rows: Iterable[AlertRow]) -> list[Bundle]:
     return [tuple(bundle) for bundle in by_post.values()]
 
 
-def _kind(bundles: Sequence[Bundle]) -> Literal["one", "group", "digest"]:
+def _kind(bundles: Sequence[Bundle]) -> Kind:
     if len(bundles) == 1:
         return "one"
     rules = {row.rule for bundle in bundles for row in bundle}

@@ -16,7 +16,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
+from listener.alerts import AlertQuery, AlertRow, Claimed, Delivery, Outcome, State, Terms, Verb
 from listener.budget import Allowance, Spending
+from listener.grouping import House
 from listener.health import Outage
 from listener.store.values import (
     MARKS,
@@ -357,6 +359,50 @@ class Store(Protocol):
 
     def follows(self) -> list[tuple[Account, str]]:
         """List whom the user follows with the circle ("" without one), by platform and handle."""
+
+    # alerts
+
+    def save_alerts(self, rows: Sequence[AlertRow]) -> int:
+        """Keep alerts about volumes and silences; give how many are new. One is new once for each rule, post, channel
+        and occasion. Alerts about new posts are born in `save_page`.
+        """
+
+    def channels_due(self, now: datetime) -> list[str]:
+        """Name the channels that something is due on, or whose last try nobody ended. Cheap."""
+
+    def claim_alerts(
+        self, channel: str, now: datetime, *, token: str, lease_s: float, terms: Mapping[int, Terms], house: House
+    ) -> Claimed | None:
+        """Take the next message of a channel, as `grouping.plan` has it; holds and drops are written down too.
+
+        Its alerts are `sending` until `finish_alerts`, or until the lease ends: then nobody knows how the try ended,
+        and they go again under the same key with `repeat` counted up. `token` is new for each claim. `terms`: those
+        of every rule that there is.
+        """
+
+    def finish_alerts(
+        self, claimed: Claimed, token: str, outcome: Outcome, now: datetime, *, took_ms: int = 0
+    ) -> State | None:
+        """Write down how a try ended; give what the alerts are now. None: the lease was lost, and the alerts are
+        somebody else's, unless they were sent and nobody has taken them since. Saying it twice changes nothing.
+        """
+
+    def alerts(self, query: AlertQuery) -> list[AlertRow]:
+        """List alerts, newest first."""
+
+    def alert_counts(self) -> dict[State, int]:
+        """Count alerts by state."""
+
+    def change_alerts(self, ids: Collection[int], verb: Verb, now: datetime) -> int:
+        """Hold what is to be sent (for good), release what is held, or send again what was or could not be sent;
+        give how many changed.
+        """
+
+    def deliveries(self, channel: str | None = None, limit: int = 50) -> list[Delivery]:
+        """List what channels answered, newest first."""
+
+    def log_delivery(self, key: str, channel: str, outcome: Outcome, now: datetime, *, took_ms: int) -> None:
+        """Write down a channel's answer to what is no alert: a test, a briefing."""
 
     # care
 

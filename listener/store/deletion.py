@@ -25,6 +25,13 @@ FORGET_ALERTS: Final = (
     f" where post in {_GIVEN}"
 )
 """Drop what is still to be said of posts, and why it would have been."""
+FORGET_ALERTS: Final = (
+    "update alerts set reason = '', due_at = iif(state = 'sending', due_at, null),"
+    " error = iif(state in ('sent', 'sending', 'dropped'), error, 'its post is gone'),"
+    " state = iif(state in ('sent', 'sending'), state, 'dropped')"
+    f" where post in {_GIVEN}"
+)
+"""Drop what is still to be said of posts, and why it would have been."""
 _COUNTS: Final = (
     f"select feed, count(*) from (select feed from posts where id in {_GIVEN} and deleted_at is null"
     " union all select f.feed from post_feeds f join posts p on p.id = f.post"
@@ -66,6 +73,7 @@ def erase(connection: Connection, posts: Sequence[int]) -> None:
 
 def _forget(connection: Connection, given: str) -> None:
     """Take away what was thought of posts; the looks of the audit stay, they are numbers."""
+    connection.execute(FORGET_ALERTS, (given,))
     connection.execute(FORGET_ALERTS, (given,))
     told.scrub(connection, given)
     for table in ("relevance", "opinions", "marks"):

@@ -6,6 +6,8 @@ from typing import Final
 from listener.store.connections import Connections
 from listener.store.deletion import erase
 
+ALERT_DAYS: Final = 90
+"""How long an alert that is done with, and what channels answered, is kept."""
 CHUNK: Final = 500
 """Rows that one transaction deletes."""
 BANDS: Final = 8_000
@@ -26,6 +28,11 @@ _OLD_OF_PLATFORM: Final = (
     " and p.first_seen_at < ? and not exists (select 1 from thumbs t where t.post = p.id)"
     " and not exists (select 1 from marks m where m.post = p.id and m.kind = 'star') limit ?"
 )
+_ALERTS: Final = (
+    "delete from alerts where id in (select id from alerts where state in ('sent', 'dropped', 'dead', 'unknown')"
+    " and at < ? and due_at is null limit ?)"
+)
+_DELIVERIES: Final = "delete from deliveries where id in (select id from deliveries where at < ? limit ?)"
 _LONELY: Final = (
     "delete from accounts where id not in (select account from posts where account is not null)"
     " and id not in (select account from follows)"
@@ -44,6 +51,7 @@ def prune(
     raw_before: int,
     posts_before: int | None,
     bands_before: int,
+    alerts_before: int,
     platforms_before: Mapping[int, int] | None = None,
 ) -> dict[str, int]:
     """Delete what arrived before the given times (milliseconds; None: nothing); count the rows by kind.
@@ -54,6 +62,8 @@ def prune(
         "raw": _in_chunks(store, _RAWS, raw_before),
         "rejects": _in_chunks(store, _REJECTS, raw_before),
         "bands": _prune_bands(store, bands_before),
+        "alerts": _in_chunks(store, _ALERTS, alerts_before),
+        "deliveries": _in_chunks(store, _DELIVERIES, alerts_before),
         "posts": 0 if posts_before is None else _prune_posts(store, posts_before),
         "accounts": 0,
     }

@@ -32,6 +32,7 @@ from listener.store.briefings import Briefings
 from listener.store.connections import HINT, Connections, connect, exclusive, sound, translated
 from listener.store.judgements import Judgements
 from listener.store.marks import Marks
+from listener.store.outbox import Outbox
 from listener.store.rows import DAY_MS, Row, moment, ms
 from listener.store.salvage import Found
 from listener.store.turns import Saving, compressed, find, hashed, texts
@@ -44,7 +45,7 @@ CHEAP_BYTES: Final = 16_000_000
 """A file up to this size is looked through at every start (some 20 ms), a larger one after an unclean end."""
 
 
-class SqliteStore(Judgements, Marks, Briefings, Volumes):
+class SqliteStore(Judgements, Marks, Briefings, Volumes, Outbox):
     """`listener.store.Store` in one file: a writer, some readers, any number of threads and processes beside it."""
 
     @classmethod
@@ -294,6 +295,7 @@ class SqliteStore(Judgements, Marks, Briefings, Volumes):
             raw_before=today - round(raw_days * DAY_MS),
             posts_before=None if post_days is None else today - round(post_days * DAY_MS),
             bands_before=today - round(story_days * DAY_MS),
+            alerts_before=today - retention.ALERT_DAYS * DAY_MS,
             platforms_before={
                 number: today - round(days[name] * DAY_MS) for name, number in numbers.items() if name in days
             },

@@ -97,7 +97,11 @@ def _alerts(db: Database) -> None:
     zero = {"tries": 0, "repeat": 0}
     db.create_table("alerts", alert, pk="id", not_null=needed, defaults=zero, strict=True)
     db.table("alerts").create_index(["rule", "post", "channel", "occasion"], "alerts_once", unique=True)
-    db.execute("create index alerts_due on alerts(due_at) where state in ('waiting', 'failed', 'sending')")
+    # due_at: when somebody must look at it again; while it is sent, when the lease ends.
+    db.execute("create index alerts_due on alerts(channel, due_at) where due_at is not null")
+    db.execute("create index alerts_sent on alerts(channel, sent_at) where sent_at is not null")
+    db.execute("create index alerts_message on alerts(message) where message is not null")
+    db.execute("create index alerts_state on alerts(state, at)")
     db.table("alerts").create_index(["rule", "at"], "alerts_rule")
     db.table("alerts").create_index(["post"], "alerts_post")
     # What a channel answered to each try.
