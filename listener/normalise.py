@@ -190,6 +190,7 @@ def _account(value: object) -> Account | None:
         followers=_number(value.followers),
         is_bot=value.is_bot if isinstance(value.is_bot, bool) else None,
         opted_out=value.opted_out if isinstance(value.opted_out, bool) else None,
+        proved=_each(value.proved, lambda one: _line(one, limits.URL_BYTES)),
     )
 
 

@@ -31,6 +31,8 @@ class Account:
     is_bot: bool | None = None
     opted_out: bool | None = None
     """The author asks not to be collected or shown (`#nobot`, `noindex`, `!no-unauthenticated`)."""
+    proved: tuple[str, ...] = ()
+    """What the platform itself has checked: addresses that link back to it (with "://"), domains that are its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +281,31 @@ class FeedState:
 
 
 @dataclass(frozen=True, slots=True)
+class Born:
+    """What an alert about a post says, should the rule's query find it."""
+
+    reason: str
+    first_reason: str | None = None
+    """In its place where no alert was about this author before; None: that makes no difference."""
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A rule that a turn's posts are held against inside their transaction; all but its query is decided before."""
+
+    rule: int
+    query: str
+    """In the language of `listener.query`."""
+    channels: tuple[str, ...]
+    due_at: datetime
+    since: datetime
+    """When the rule was made: of posts that came before, an edit makes no alert."""
+    born: Mapping[tuple[str, str], Born]
+    """(platform, native_id) of the posts that everything but the query lets through."""
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One page and its consequences; the store saves it whole or not at all."""
 
@@ -303,6 +330,8 @@ class Turn:
     """False: more pages of the same walk follow; the lease is kept and `plan` not yet applied."""
     owner: str | None = None
     """Lease token of the claim; a turn whose lease was taken over by somebody else is refused."""
+    watches: tuple[Watch, ...] = ()
+    """The rules whose alerts are born with these posts."""
 
 
 @dataclass(frozen=True, slots=True)

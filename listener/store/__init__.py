@@ -11,7 +11,7 @@
 - Everything may be called from any thread. Failures are StoreError, with nothing saved.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +20,7 @@ from listener.alerts import AlertQuery, AlertRow, Claimed, Delivery, Outcome, St
 from listener.budget import Allowance, Spending
 from listener.grouping import House
 from listener.health import Outage
+from listener.people import People, Person
 from listener.store.values import (
     MARKS,
     BriefingState,
@@ -359,6 +360,33 @@ class Store(Protocol):
 
     def follows(self) -> list[tuple[Account, str]]:
         """List whom the user follows with the circle ("" without one), by platform and handle."""
+
+    def save_person(self, person: Person, now: datetime) -> Person:
+        """Keep a person whole, with all ties and circles; give it back with its number. 0 in `id`: a new one.
+
+        StoreError: another person has this name or one of these accounts, or there is no such number.
+        """
+
+    def configure_people(self, persons: Sequence[Person], now: datetime) -> None:
+        """Make the configuration's people what the file says; those that left it are forgotten, the others stay."""
+
+    def remove_person(self, person_id: int) -> None:
+        """Forget a person; their accounts and posts stay."""
+
+    def persons(self) -> list[Person]:
+        """List all persons, by name."""
+
+    def people(self, may_link: Callable[[Account], bool] | None = None) -> People:
+        """Tell who is who: ties become numbers of accounts, by index; O(persons + ties + follows + what is proved).
+
+        `may_link` says which accounts may be tied to others; without it nothing is proved, the user's ties hold.
+        """
+
+    def accounts(self, ids: Collection[int]) -> dict[int, Account]:
+        """Read accounts by number; unknown ones are left out."""
+
+    def last_heard(self, accounts: Collection[int]) -> dict[int, datetime]:
+        """Say when each account last said something that is here; those that did not are left out."""
 
     # alerts
 

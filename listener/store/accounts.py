@@ -1,9 +1,11 @@
 """Accounts: one row for each identity on each platform, with what was last said of it."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from sqlite3 import Connection
 from typing import Final
 
+from listener.store import ties
 from listener.store.rows import Row
 from listener.types import Account
 
@@ -14,15 +16,16 @@ CHUNK: Final = 500
 """Accounts of one question."""
 
 _FIND: Final = (
-    "select id, native_id, handle, name, url, followers, is_bot, opted_out from accounts"
+    "select id, native_id, handle, name, url, followers, is_bot, opted_out, proved from accounts"
     " where platform = ? and native_id in ({})"
 )
 _INSERT: Final = (
-    "insert into accounts(id, platform, native_id, handle, name, url, followers, is_bot, opted_out)"
-    " values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "insert into accounts(id, platform, native_id, handle, name, url, followers, is_bot, opted_out, proved)"
+    " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE: Final = (
-    "update accounts set handle = ?, name = ?, url = ?, followers = ?, is_bot = ?, opted_out = ? where id = ?"
+    "update accounts set handle = ?, name = ?, url = ?, followers = ?, is_bot = ?, opted_out = ?, proved = ?"
+    " where id = ?"
 )
 
 
@@ -31,16 +34,20 @@ def save(connection: Connection, accounts: Iterable[Account | None], numbers: Ma
     latest = {(account.platform, account.native_id): account for account in accounts if account}
     found = _find(connection, latest, numbers)
     changed: list[Row] = []
+    proved: list[int] = []
     for name, (number, was) in found.items():
         now = _values(latest[name])
         if now != was and (merged := _merged(now, was)) != was:
             changed.append((*merged, number))
+            if latest[name].proved:
+                proved.append(number)
     fresh = [name for name in latest if name not in found]
     first = take(connection, "account", len(fresh)) if fresh else 0
     ids = {name: first + place for place, name in enumerate(fresh)}
     rows = [(ids[name], numbers[name[0]], name[1], *_values(latest[name])) for name in fresh]
     connection.executemany(_UPDATE, changed)
     connection.executemany(_INSERT, rows)
+    ties.prove(connection, [*proved, *(ids[name] for name in fresh if latest[name].proved)])
     return ids | {name: number for name, (number, _) in found.items()}
 
 
@@ -75,4 +82,5 @@ def _merged(now: Row, was: Row) -> Row:
 
 def _values(account: Account) -> Row:
     bot, out = (None if told is None else int(told) for told in (account.is_bot, account.opted_out))
-    return (account.handle, account.name, account.url, account.followers, bot, out)
+    proved = json.dumps(account.proved, ensure_ascii=False) if account.proved else None
+    return (account.handle, account.name, account.url, account.followers, bot, out, proved)

@@ -1,8 +1,10 @@
 """What the retention no longer covers goes, in small transactions that let writers through."""
 
+import json
 from collections.abc import Mapping
 from typing import Final
 
+from listener.store import ties
 from listener.store.connections import Connections
 from listener.store.deletion import erase
 
@@ -35,7 +37,11 @@ _ALERTS: Final = (
 _DELIVERIES: Final = "delete from deliveries where id in (select id from deliveries where at < ? limit ?)"
 _LONELY: Final = (
     "delete from accounts where id not in (select account from posts where account is not null)"
-    " and id not in (select account from follows)"
+    " and id not in (select account from follows) and id not in (select value from json_each(?))"
+)
+_UNPROVED: Final = (
+    "delete from proofs where account not in (select id from accounts)",
+    "delete from proved where account not in (select id from accounts) or other not in (select id from accounts)",
 )
 _BAND: Final = "select band from bands where band >= ? order by band limit 1 offset ?"
 _BANDS: Final = "delete from bands where band >= ? and band < ? and post < ?"
@@ -71,7 +77,9 @@ def prune(
         removed["posts"] += _prune_platform(store, platform, before)
     if removed["posts"]:
         with store.writing(durable=False) as connection:
-            removed["accounts"] = connection.execute(_LONELY).rowcount
+            removed["accounts"] = connection.execute(_LONELY, (json.dumps(list(ties.tied(connection))),)).rowcount
+            for sql in _UNPROVED:
+                connection.execute(sql)
             connection.execute(_MOVED)
     return removed
 

@@ -39,6 +39,16 @@ def _people(db: Database) -> None:
     )
     # What the platform itself has checked of an account: addresses that link back, a domain that is its name.
     db.execute("alter table accounts add column proved text")
+    # The same by place (own 1: the account is the place itself), and who came to prove each other, both ways round.
+    db.execute(
+        "create table proofs(place text not null, account integer not null, own integer not null,"
+        " primary key (place, account, own)) strict, without rowid"
+    )
+    db.execute("create index proofs_account on proofs(account)")
+    db.execute(
+        "create table proved(account integer not null, other integer not null, proof text not null,"
+        " primary key (account, other)) strict, without rowid"
+    )
     db.execute("create index accounts_handle on accounts(handle collate nocase)")
     db.execute("create index posts_account on posts(account, sort_at) where account is not null")
 
@@ -55,10 +65,10 @@ def _marks(db: Database) -> None:
         " primary key (kind, value)) strict, without rowid"
     )
     work = columns("post int, kind text, state text, owner text, note text, at int")
-    db.create_table("work", work, pk="post", not_null={"kind", "state", "at"}, strict=True)
+    db.create_table("work", work, pk=("post", "kind"), not_null={"state", "at"}, strict=True)
     db.execute("create index work_state on work(kind, state, at)")
-    log = columns("id int, post int, state text, owner text, note text, at int")
-    db.create_table("work_log", log, pk="id", not_null={"post", "state", "at"}, strict=True)
+    log = columns("id int, post int, kind text, state text, owner text, note text, at int")
+    db.create_table("work_log", log, pk="id", not_null={"post", "kind", "state", "at"}, strict=True)
     db.table("work_log").create_index(["post", "at"], "work_log_post")
 
 
