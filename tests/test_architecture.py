@@ -33,6 +33,7 @@ FLOORS = {
         "moments",
         "people",
         "alerts",
+        "escaping",
         "quiet",
         "grouping",
         "walk",
