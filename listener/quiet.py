@@ -4,13 +4,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-LONGEST: Final = timedelta(days=8)
-"""Nothing is quiet for longer: a week without a loud minute is refused by `parse`."""
+WEEK: Final = 7 * 1440
+"""In minutes."""
 _SPAN: Final = re.compile(r"(?:([a-z, -]+) )?([0-2][0-9]):([0-5][0-9])-([0-2][0-9]):([0-5][0-9])")
-_MINUTE: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,43 +32,53 @@ def parse(text: str) -> tuple[Span, ...]:
     Raises ValueError, for people.
     """
     spans = tuple(_span(part.strip().lower()) for part in text.split(";") if part.strip())
-    if spans and all(_covers(spans, day, minute) for day in range(7) for minute in range(24 * 60)):
+    if spans and _ahead(spans)[0] >= WEEK:
         raise ValueError(f"{text!r} leaves no minute of the week in which anything could be sent")
     return spans
 
 
 def is_quiet(quiet: Quiet, now: datetime, zone: tzinfo) -> bool:
     """Tell whether the wall clock stands inside quiet hours."""
-    local = now.astimezone(zone)
-    return _covers(quiet, local.weekday(), local.hour * 60 + local.minute)
+    return _wait(quiet, now, zone) > 0
 
 
 def quiet_until(quiet: Quiet, now: datetime, zone: tzinfo) -> datetime | None:
     """Find the first minute that is not quiet, in UTC; None: it is not quiet now.
 
     The wall clock decides, minute by minute: where it is put back into quiet hours they go on, where it jumps over
-    their end they are over.
+    their end they are over. Spans that together leave no minute of the week free are over after a week.
     """
-    if not is_quiet(quiet, now, zone):
+    wait = _wait(quiet, now, zone)
+    if not wait:
         return None
-    moment, last = now.astimezone(UTC).replace(second=0, microsecond=0), now + LONGEST
-    while moment < last and is_quiet(quiet, moment, zone):
-        moment += _step(quiet, moment, zone)
+    moment, last = now.astimezone(UTC).replace(second=0, microsecond=0), now + timedelta(days=8)
+    if wait >= WEEK:
+        return moment + timedelta(minutes=WEEK)
+    while wait and moment < last:
+        ahead = moment + timedelta(minutes=wait)
+        steady = moment.astimezone(zone).utcoffset() == ahead.astimezone(zone).utcoffset()
+        moment = ahead if steady else moment + timedelta(minutes=1)
+        wait = _wait(quiet, moment, zone)
     return moment
 
 
-def _step(quiet: Quiet, moment: datetime, zone: tzinfo) -> timedelta:
-    """Give the way to the next minute that could be loud: an hour at a time while that stays inside the same quiet."""
-    ahead = moment + timedelta(hours=1)
-    local, later = moment.astimezone(zone), ahead.astimezone(zone)
-    steady = local.utcoffset() == later.utcoffset()
-    minutes = range(local.hour * 60 + local.minute, local.hour * 60 + local.minute + 61)
-    whole = steady and all(_covers(quiet, (local.weekday() + m // 1440) % 7, m % 1440) for m in minutes)
-    return timedelta(hours=1) if whole else _MINUTE
+def _wait(quiet: Quiet, now: datetime, zone: tzinfo) -> int:
+    """Count the minutes that the wall clock needs to leave quiet hours, if nobody changes it."""
+    if not quiet:
+        return 0
+    local = now.astimezone(zone)
+    return _ahead(tuple(quiet))[local.weekday() * 1440 + local.hour * 60 + local.minute]
 
 
-def _covers(quiet: Quiet, day: int, minute: int) -> bool:
-    return any(_in(span, day, minute) for span in quiet)
+@lru_cache(maxsize=64)
+def _ahead(quiet: tuple[Span, ...]) -> tuple[int, ...]:
+    """Give, for each minute of the week, how many minutes it is from there to one that is not quiet."""
+    waits, wait = [0] * (2 * WEEK), WEEK
+    for minute in reversed(range(2 * WEEK)):
+        day, at = divmod(minute % WEEK, 1440)
+        wait = min(wait + 1, WEEK) if any(_in(span, day, at) for span in quiet) else 0
+        waits[minute] = wait
+    return tuple(waits[:WEEK])
 
 
 def _in(span: Span, day: int, minute: int) -> bool:
