@@ -10,24 +10,20 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, Final, Protocol
-from zlib import crc32
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from listener.errors import ModelError
 from listener.types import LABELS, Label, Post, Scores
-from models import features, holdout
+from models import holdout
 from models.classifier import Evidence
+from models.reading import WORDS, Counts, Floats, Reading, Shipped, Views, counts_of, logit, logits_of
 
-Floats = npt.NDArray[np.float32]
 Thumbs = Mapping[Label, bool]
 
 FORMAT: Final = "listener-head-1"
-WORDS: Final = 512
-"""Rows that words are hashed to."""
 MEANING_PRIOR: Final = 1.0
 WORDS_PRIOR: Final = 1.0
 LEVEL_PRIOR: Final = 0.05
@@ -43,25 +39,6 @@ BODY_BYTES: Final = 4_000_000
 DIMENSIONS_MAX: Final = 4_096
 
 
-class Shipped(Protocol):
-    """What a head needs of the model it corrects; `models.classifier.Classifier` is one."""
-
-    version: str
-    thresholds: Mapping[Label, float]
-
-    def __hash__(self) -> int:
-        """Tell models apart: what the holdout says is kept for each."""
-
-    def score(self, posts: Sequence[Post]) -> list[Scores]:
-        """Give calibrated probabilities."""
-
-    def embed(self, posts: Sequence[Post]) -> Floats:
-        """Give each post's meaning, (n, d)."""
-
-    def explain(self, post: Post, most: int = 5) -> list[Evidence]:
-        """Give what moved each label."""
-
-
 @dataclass(frozen=True, slots=True)
 class Frame:
     """How posts become features: what all posts share is taken out, and what is rare counts more.
@@ -74,12 +51,12 @@ class Frame:
 
     def features(self, posts: Sequence[Post], vectors: Floats) -> Floats:
         """Give (n, d + WORDS + 1): meaning, words, and one for all; each scaled by the square root of its prior."""
-        return self.rows(vectors, _counts(posts))
+        return self.rows(vectors, counts_of(posts))
 
-    def rows(self, vectors: Floats, counts: Floats) -> Floats:
+    def rows(self, vectors: Floats, counts: Counts) -> Floats:
         """Give the same of posts whose words are counted already."""
         meaning = _units(np.asarray(vectors, np.float32) - self.mean) * np.float32(math.sqrt(MEANING_PRIOR))
-        words = _units(counts * self.rarity) * np.float32(math.sqrt(WORDS_PRIOR))
+        words = _units(_damped(counts) * self.rarity) * np.float32(math.sqrt(WORDS_PRIOR))
         level = np.full((len(counts), 1), math.sqrt(LEVEL_PRIOR), np.float32)
         return np.hstack([meaning, words, level])
 
@@ -125,42 +102,33 @@ class Verdict:
     """What the whole correction would have done, where it was not taken whole."""
 
 
-@lru_cache(maxsize=2)
-def _held(model: Shipped) -> tuple[Floats, Floats, Floats]:
-    """Read the holdout once for each model: meanings, word counts, the shipped logits."""
-    posts = [post for post, _ in holdout.rows()]
-    return model.embed(posts), _counts(posts), _logits(model.score(posts))
-
-
-def frame(model: Shipped) -> Frame:
+def frame(held: Views) -> Frame:
     """Measure on the holdout what posts share."""
-    vectors, counts, _ = _held(model)
-    rarity = np.log((len(counts) + 1) / ((counts > 0).sum(axis=0) + 0.5))
-    return Frame(vectors.mean(axis=0).astype(np.float32), rarity.astype(np.float32))
+    rarity = np.log((len(held.counts) + 1) / ((held.counts > 0).sum(axis=0) + 0.5))
+    return Frame(held.vectors.mean(axis=0).astype(np.float32), rarity.astype(np.float32))
 
 
-def train(model: Shipped, posts: Sequence[Post], thumbs: Sequence[Thumbs]) -> Head:
+def train(reading: Reading, posts: Sequence[Post], thumbs: Sequence[Thumbs]) -> Head:
     """Learn from all thumbs; `thumbs[n]` is what the user said of `posts[n]`, at least one label."""
-    around = frame(model)
-    rows = around.features(posts, model.embed(posts))
-    offsets = _logits(model.score(posts))
+    around, seen = frame(reading.held()), reading.views(posts)
     said = np.array([[float(thumb.get(label, math.nan)) for label in LABELS] for thumb in thumbs], np.float32)
-    weights = _fit(rows, offsets, np.nan_to_num(said), np.isfinite(said).astype(np.float32))
-    return Head(model.version, around, weights, len(posts))
+    rows = around.rows(seen.vectors, seen.counts)
+    weights = _fit(rows, seen.logits, np.nan_to_num(said), np.isfinite(said).astype(np.float32))
+    return Head(reading.model.version, around, weights, len(posts))
 
 
-def check(model: Shipped, head: Head) -> tuple[Head | None, dict[Label, Verdict]]:
+def check(reading: Reading, head: Head) -> tuple[Head | None, dict[Label, Verdict]]:
     """Hold a head against the holdout; give what of it may be taken (None: nothing), and why.
 
     A label of which no figure falls by more than `FALL_MAX` is taken whole, another by a smaller share or not at all.
     """
-    vectors, counts, before = _held(model)
-    added = head.frame.rows(vectors, counts) @ head.weights
+    held = reading.held()
+    added = head.frame.rows(held.vectors, held.counts) @ head.weights
     verdicts = {}
     for column, label in enumerate(LABELS):
         truth = np.array([label in labels for _, labels in holdout.rows()])
-        cut = _logit(model.thresholds[label])
-        tried = {share: _figures(before[:, column] + share * added[:, column], truth, cut) for share in (0.0, *SHARES)}
+        cut, before = logit(reading.model.thresholds[label]), held.logits[:, column]
+        tried = {share: _figures(before + share * added[:, column], truth, cut) for share in (0.0, *SHARES)}
         verdicts[label] = _verdict(tried)
     shares = np.array([verdicts[label].share for label in LABELS], np.float32)
     taken = Head(head.base, head.frame, head.weights * shares, head.thumbs) if shares.any() else None
@@ -195,7 +163,7 @@ class Corrected:
         """Give each post's probabilities."""
         if not posts:
             return []
-        logits = _logits(self._model.score(posts))
+        logits = logits_of(self._model.score(posts))
         logits += self._head.frame.features(posts, self._model.embed(posts)) @ self._head.weights
         likely = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -30, 30)))
         return [dict(zip(LABELS, row, strict=True)) for row in likely.tolist()]
@@ -315,30 +283,13 @@ def _solve(rows: Floats, curve: Floats, slope: Floats) -> Floats:
     return step
 
 
-def _counts(posts: Sequence[Post]) -> Floats:
-    """Count words by the row they hash to: (n, WORDS), damped."""
-    counts = np.zeros((len(posts), WORDS), np.float32)
-    for row, post in enumerate(posts):
-        words = set(features.tokens(features.text_of(post)))
-        places = [crc32(word.encode("utf-8", "replace"), 11) % WORDS for word in words]
-        np.add.at(counts[row], places, 1.0)
-    return np.sqrt(counts)
+def _damped(counts: Counts) -> Floats:
+    return np.sqrt(counts, dtype=np.float32)
 
 
 def _units(rows: Floats) -> Floats:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.where(lengths > 0, lengths, 1.0), np.float32)
-
-
-def _logit(probability: float) -> float:
-    bounded = min(max(probability, 1e-9), 1 - 1e-9)
-    return math.log(bounded / (1 - bounded))
-
-
-def _logits(scores: Sequence[Scores]) -> Floats:
-    return np.array([[_logit(found[label]) for label in LABELS] for found in scores], np.float32).reshape(
-        -1, len(LABELS)
-    )
 
 
 def _figures(logits: Floats, truth: npt.NDArray[np.bool_], threshold: float) -> Figures:

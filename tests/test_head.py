@@ -12,11 +12,12 @@ import pytest
 
 from listener.errors import ModelError
 from listener.types import LABELS, Post
-from models import head, holdout
+from models import head, holdout, reading
 from models.classifier import load
 
 ROOT = Path(__file__).parents[1]
 MODEL = load()
+READING = reading.Reading(MODEL)
 CORPUS = ROOT / "models" / "corpus"
 
 
@@ -34,14 +35,14 @@ def rows():
 
 def trained(count, change=lambda thumbs: thumbs):
     posts, thumbs = rows()
-    return head.train(MODEL, posts[:count], [change(dict(thumb)) for thumb in thumbs[:count]])
+    return head.train(READING, posts[:count], [change(dict(thumb)) for thumb in thumbs[:count]])
 
 
 def test_a_thumb_moves_its_post_and_others_like_it_and_leaves_the_rest():
     said = Post("", "1", text="Our choir seeks a piano tuner for the spring concert")
     like = Post("", "2", text="Who tunes pianos? Our choir's is out of tune before the concert.")
     unlike = Post("", "3", text="Kubernetes 2.0 was released today, with a new scheduler")
-    corrected = head.Corrected(MODEL, head.train(MODEL, [said] * 3, [{"lead": True}] * 3))
+    corrected = head.Corrected(MODEL, head.train(READING, [said] * 3, [{"lead": True}] * 3))
     before, after = MODEL.score([said, like, unlike]), corrected.score([said, like, unlike])
     assert after[0]["lead"] > before[0]["lead"]
     assert after[1]["lead"] > before[1]["lead"]
@@ -52,8 +53,8 @@ def test_a_thumb_moves_its_post_and_others_like_it_and_leaves_the_rest():
 
 def test_opposite_thumbs_pull_opposite_ways():
     posts, _ = rows()
-    up = head.Corrected(MODEL, head.train(MODEL, posts[:5], [{"news": True}] * 5)).score(posts[:5])
-    down = head.Corrected(MODEL, head.train(MODEL, posts[:5], [{"news": False}] * 5)).score(posts[:5])
+    up = head.Corrected(MODEL, head.train(READING, posts[:5], [{"news": True}] * 5)).score(posts[:5])
+    down = head.Corrected(MODEL, head.train(READING, posts[:5], [{"news": False}] * 5)).score(posts[:5])
     assert all(one["news"] > other["news"] for one, other in zip(up, down, strict=True))
 
 
@@ -65,12 +66,12 @@ def test_the_same_thumbs_make_the_same_head():
 
 def test_what_is_taken_of_a_head_never_lets_the_holdout_fall():
     for count in (20, 200, 800):
-        taken, verdicts = head.check(MODEL, trained(count))
+        taken, verdicts = head.check(READING, trained(count))
         for verdict in verdicts.values():
             assert verdict.before.average_precision - verdict.after.average_precision <= head.FALL_MAX
             assert verdict.before.f1 - verdict.after.f1 <= head.FALL_MAX
         if taken is not None:
-            _, again = head.check(MODEL, taken)
+            _, again = head.check(READING, taken)
             assert all(again[label].after == verdicts[label].after for label in LABELS if verdicts[label].share)
 
 
@@ -82,7 +83,7 @@ def test_five_percent_of_poisoned_thumbs_do_no_harm_or_are_refused(count):
     lies = set(dice.sample(leads, min(count // 20, len(leads))))
     posts = rows()[0][:count]
     poisoned = [dict(thumb, lead=False) if n in lies else thumb for n, thumb in enumerate(thumbs[:count])]
-    _, verdicts = head.check(MODEL, head.train(MODEL, posts, poisoned))
+    _, verdicts = head.check(READING, head.train(READING, posts, poisoned))
     lead = verdicts["lead"]
     assert lead.before.average_precision - lead.after.average_precision <= head.FALL_MAX
     assert lead.before.f1 - lead.after.f1 <= head.FALL_MAX
@@ -90,9 +91,9 @@ def test_five_percent_of_poisoned_thumbs_do_no_harm_or_are_refused(count):
 
 def test_thumbs_that_turn_everything_round_are_refused_and_the_shipped_model_stands():
     upside_down = trained(400, lambda thumb: {label: not value for label, value in thumb.items()})
-    assert head.check(MODEL, upside_down)[1]["question"].share < 1
+    assert head.check(READING, upside_down)[1]["question"].share < 1
     strong = head.Head(upside_down.base, upside_down.frame, upside_down.weights * 30, 400)
-    taken, verdicts = head.check(MODEL, strong)
+    taken, verdicts = head.check(READING, strong)
     question = verdicts["question"]
     assert question.share == 0
     assert question.refused is not None

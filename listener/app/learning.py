@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from listener.app.goals import RELATED
@@ -18,10 +19,15 @@ from listener.types import LABELS, Label, Mark, Post, StoredPost
 if TYPE_CHECKING:
     from listener.briefing import Served
     from models.classifier import Evidence
+    from models.reading import Reading
 
 REPORT: Final = "head_report"
 RELATED_BY: Final = "related_by"
 RESCORED: Final = "rescored"
+READING: Final = "reading"
+"""The store keeps what was read of thumbed posts beside the head, under this name."""
+KEPT_AFTER: Final = 64
+"""Posts newly read before all are kept again: some megabytes are not written for each thumb."""
 BATCH: Final = 256
 TAUGHT: Final = 300
 """Newest posts that get the new head's scores at once; older ones wait for `listener model rescore`."""
@@ -54,6 +60,13 @@ class Explained:
 
 class Learning(Rooms):
     """The verbs of teaching."""
+
+    @cached_property
+    def thumb_reading(self) -> "Reading":
+        """Read thumbed posts, each once."""
+        from models.reading import Reading
+
+        return Reading(self.classifier, self.store.head(READING))
 
     def label(self, post: int, label: Label, value: bool | None) -> Trained:
         """Keep a thumb (None takes it back), teach the head, and score the newest posts again."""
@@ -97,7 +110,9 @@ class Learning(Rooms):
         if not posts:
             self.reset()
             return Trained(0, self.classifier.version, {}, {})
-        taken, verdicts = head.check(self.classifier, head.train(self.classifier, posts, thumbs))
+        taken, verdicts = head.check(self.thumb_reading, head.train(self.thumb_reading, posts, thumbs))
+        if self.thumb_reading.new >= KEPT_AFTER:
+            self.store.save_head(READING, self.classifier.version, self.thumb_reading.dump(posts), self.now())
         before = self.store.head_version(HEAD)
         self.store.save_head(HEAD, taken.version if taken else "", head.dump(taken) if taken else None, self.now())
         found = Trained(
