@@ -44,6 +44,9 @@ FLOORS = {
         "meter",
         "evidence",
         "volume",
+        "sentences",
+        "stance",
+        "summaries",
     },
     2: {
         "store",
