@@ -9,6 +9,7 @@ ListenerError
     OutOfBudget       spend nothing before `until`
     BadPayload        the platform changed its answer; keep a sample, tell the developers
     Refused           the address or the answer broke one of our limits; look at the feed's URL
+    Unanswered        what we sent may have arrived; repeat it only where that does no harm
   StoreError          nothing was saved; the whole turn may be repeated
   ModelError          the classifier's file is missing, damaged or of another version
 """
@@ -58,6 +59,10 @@ class BadPayload(ConnectorError):
 
 class Refused(ConnectorError):
     """Report an address or an answer that one of our own limits refuses (`limits.py`, `addresses.py`)."""
+
+
+class Unanswered(ConnectorError):
+    """Report that a whole request with a body was sent and no answer came: it may have arrived."""
 
 
 class StoreError(ListenerError):

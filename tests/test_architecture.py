@@ -61,6 +61,7 @@ FLOORS = {
         "demo",
         "exports",
         "sessions",
+        "webhooks",
         "mailer",
         "judge",
         "language",

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pycurl
 
 from listener.addresses import NetworkRules, is_metadata, is_public
-from listener.errors import ConnectorError, Refused
+from listener.errors import ConnectorError, Refused, Unanswered
 from listener.hops import REDIRECTS, Hop, next_hop
 from listener.tally import Limits, Tally, read_head
 from listener.types import Answer
@@ -123,9 +123,11 @@ class Transfer:
         self.tally.wire = self.easy.getinfo(pycurl.SIZE_DOWNLOAD_T)
         broken = self.broken or self.tally.too_much()
         if broken is not None:
-            return broken
+            return broken if isinstance(broken, Refused) else self._broke(broken)
         if code and not self.cut:
-            return self.refused if self.refused and not self.tried else trouble(hop.target.host, code, text)
+            if self.refused and not self.tried:
+                return self.refused
+            return self._broke(trouble(hop.target.host, code, text))
         status, headers = read_head(self.lines)
         if status not in REDIRECTS or "location" not in headers:
             return Answer(hop.target.url, status, headers, b"".join(self.parts), hop.moved_to)
@@ -134,6 +136,12 @@ class Transfer:
             return next_hop(rested, status, headers["location"], self._setup.rules, allowed.redirects)
         except Refused as error:
             return error
+
+    def _broke(self, error: ConnectorError) -> ConnectorError:
+        """Tell a request that was sent whole from one that was not."""
+        body = self.hop.body
+        sent = bool(body) and self.easy.getinfo(pycurl.SIZE_UPLOAD_T) >= len(body or b"")
+        return Unanswered(str(error)) if sent else error
 
     def _set_method(self, hop: Hop) -> None:
         if hop.body is not None or hop.method in ("POST", "PUT", "PATCH"):
