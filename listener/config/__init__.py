@@ -14,6 +14,7 @@ from platformdirs import user_data_path
 from pydantic import BaseModel, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
+from listener.config.alerting import AlertsSection, RuleEntry
 from listener.config.sections import (
     LIST,
     STRICT,
@@ -22,8 +23,10 @@ from listener.config.sections import (
     GoalEntry,
     JudgeSection,
     LabelsSection,
+    MailSection,
     MeSection,
     NetworkSection,
+    PersonEntry,
     PolicySection,
     StoreSection,
     is_line_break,
@@ -62,12 +65,15 @@ __all__ = [
     "Config",
     "FeedEntry",
     "GoalEntry",
+    "RuleEntry",
+    "PersonEntry",
     "check_connectors",
     "check_settings",
     "connector_settings",
     "judge_key",
     "keys",
     "load",
+    "mail_password",
 ]
 
 
@@ -79,12 +85,16 @@ class Config(BaseModel):
     store: StoreSection = StoreSection()
     network: NetworkSection = NetworkSection()
     briefing: BriefingSection = BriefingSection()
+    mail: MailSection = MailSection()
     labels: LabelsSection = LabelsSection()
     judge: JudgeSection = JudgeSection()
     me: MeSection = MeSection()
     policy: PolicySection = PolicySection()
     feeds: Annotated[tuple[FeedEntry, ...], LIST] = ()
     goals: Annotated[tuple[GoalEntry, ...], LIST] = ()
+    alerts: AlertsSection = AlertsSection()
+    rules: Annotated[tuple[RuleEntry, ...], LIST] = ()
+    people: Annotated[tuple[PersonEntry, ...], LIST] = ()
     # Any: each connector brings its own settings model, see `connector_settings`.
     connectors: Mapping[str, dict[str, Any]] = Field(default={}, repr=False)
 
@@ -140,12 +150,18 @@ def connector_settings(config: Config, name: str, model: type[Model]) -> Model:
 
 def judge_key(config: Config) -> str | None:
     """Fetch the judge's key, only now that it is needed; None: it has none."""
-    value = config.judge.key
+    return _fetched(config, "judge.key", config.judge.key)
+
+
+def mail_password(config: Config) -> str | None:
+    """Fetch the mail server's password, only now that it is needed; None: it has none."""
+    return _fetched(config, "mail.password", config.mail.password)
+
+
+def _fetched(config: Config, key: str, value: SecretStr | None) -> str | None:
     if value is None:
         return None
-    return read_secret(
-        f"{config.path or NOWHERE}: judge.key", value.get_secret_value(), config._environ, config._folder
-    )
+    return read_secret(f"{config.path or NOWHERE}: {key}", value.get_secret_value(), config._environ, config._folder)
 
 
 def check_settings(config: Config, name: str, model: type[BaseModel]) -> None:
@@ -322,6 +338,18 @@ def _repeated(config: Config) -> Iterator[str]:
         first = names.setdefault(goal.name, number)
         if first != number:
             yield f"goals[{number}].name: goals[{first}] has this name; every goal needs its own"
+    names = {}
+    for number, rule in enumerate(config.rules, 1):
+        first = names.setdefault(rule.name.casefold(), number)
+        if first != number:
+            yield f"rules[{number}].name: rules[{first}] has this name; every rule needs its own"
+        if (problem := rule.problem()) is not None:
+            yield f"rules[{number}]: {problem}"
+    called: dict[str, str] = {config.me.name.lower(): "me.name"} if config.me.accounts else {}
+    for number, person in enumerate(config.people, 1):
+        taken = called.setdefault(person.name.lower(), f"people[{number}]")
+        if taken != f"people[{number}]":
+            yield f"people[{number}].name: {taken} has this name; every person needs their own"
 
 
 # secrets and the store

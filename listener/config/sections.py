@@ -8,7 +8,7 @@ import unicodedata
 import warnings
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
@@ -24,6 +24,8 @@ INTERVAL_SHORTEST_S: Final = 60.0
 # TOML is typed, so "7" is no number and 1 is not true; only lists have to become tuples.
 STRICT: Final = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
 LIST: Final = Field(strict=False)
+
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 Words = Annotated[str, Field(min_length=1, max_length=limits.TEXT_BYTES)]
 Texts = Annotated[tuple[Words, ...], LIST]
@@ -56,12 +58,32 @@ def _clock(value: object) -> object:
     raise ValueError('must be a time of day such as "07:30"')
 
 
+def _day(name: str) -> str:
+    if name not in DAYS:
+        raise ValueError(f"must be one of {', '.join(DAYS)}")
+    return name
+
+
+def _mail_address(text: str) -> str:
+    from listener.mailer import is_address
+
+    if not is_address(text):
+        raise ValueError('must be a mail address such as "you@example.org" or "You <you@example.org>"')
+    return text
+
+
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError('must be a time zone\'s name such as "Europe/Berlin"') from error
     return name
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.:-]+", text):
+        raise ValueError('must be a server\'s name such as "smtp.example.org"')
+    return text
 
 
 def _contact(text: str) -> str:
@@ -146,9 +168,45 @@ class BriefingSection(BaseModel):
     words_per_minute: float = Field(default=230.0, ge=50, le=1500)
     """How fast you read."""
 
+    days: Annotated[tuple[Annotated[str, AfterValidator(_day)], ...], LIST] = DAYS
+    """The days on which it is made."""
+
+    def weekdays(self) -> frozenset[int]:
+        """Give the days as numbers, Monday first."""
+        return frozenset(DAYS.index(day) for day in self.days)
+
     def zone(self) -> ZoneInfo:
         """Give the zone that `at` is meant in."""
         return ZoneInfo(self.timezone) if self.timezone else _system_zone()
+
+
+class MailSection(BaseModel):
+    """Where the briefing is mailed at its hour; off until you name a server and somebody to write to."""
+
+    model_config = STRICT
+
+    host: Annotated[Line, AfterValidator(_host)] | None = None
+    """Your provider's server for outgoing mail (SMTP)."""
+    port: int | None = Field(default=None, ge=1, le=65535)
+    """Its port; without it, 587 with STARTTLS, 465 with TLS, 25 in the clear."""
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """`"starttls"`, `"tls"`, or `"none"` for a server on your own machine that `network.allow_private` opens."""
+    user: Line | None = None
+    """Your name there, mostly your address; many providers want an app password with it."""
+    password: SecretStr | None = None
+    """Your password there."""
+    sender: Annotated[Line, AfterValidator(_mail_address)] | None = None
+    """Whom the mail is from; without it, the first of `to`."""
+    to: Annotated[tuple[Annotated[Line, AfterValidator(_mail_address)], ...], LIST] | None = None
+    """Whom it is for: addresses such as `"you@example.org"`, nobody else is ever written to."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "MailSection":
+        if (self.host is None) == bool(self.to):
+            raise ValueError("needs both `host` and `to`")
+        if (self.user is None) != (self.password is None):
+            raise ValueError("needs both `user` and `password`, or neither")
+        return self
 
 
 class LabelsSection(BaseModel):
@@ -171,6 +229,8 @@ class MeSection(BaseModel):
 
     accounts: Annotated[tuple[Line, ...], LIST] = ()
     """Your accounts as you would write them, such as `"@name@server"` or `"name.example"`."""
+    name: Line = "me"
+    """What you are called among your people."""
 
 
 class PolicySection(BaseModel):
@@ -231,6 +291,19 @@ class FeedEntry(BaseModel):
         if ways not in ((True, False, False), (False, True, True)):
             raise ValueError("needs either `url`, or `connector` and `query`")
         return self
+
+
+class PersonEntry(BaseModel):
+    """Somebody you know or want to know, beside those that are added by command."""
+
+    model_config = STRICT
+
+    name: Line
+    """Your name for them."""
+    accounts: Annotated[tuple[Line, ...], LIST] = ()
+    """Their accounts as you would write them: pages, `"@name@server"`, a site's address, or `"platform:name"`."""
+    circles: Annotated[tuple[Line, ...], LIST] = ()
+    """The groups they belong to, such as `"customers"` or `"peers"`."""
 
 
 class GoalEntry(BaseModel):
