@@ -104,7 +104,7 @@ _COMPLAINT: Final = {
         "está errado, estão errados, refém, reféns, vergonha, vergonhoso, escândalo, desastre, catástrofe, terrível,"
         " horrível, inaceitável, ridículo, absurdo, bobagem, inútil, desperdício, injusto, injusta, egoísta,"
         " má ideia,"
-        " um erro, discordo, sou contra, pior, arruína, arruinar, destrói, destruir, odeio, farto, farta, furioso,"
+        " um erro, sou contra, pior, arruína, arruinar, destrói, destruir, odeio, farto, farta, furioso,"
         " decepção, decepcionado, caro demais, golpe, quem pensa, ninguém pensa"
     ),
     "nl": (

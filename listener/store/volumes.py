@@ -41,7 +41,7 @@ _SERVING: Final = (
 )
 # Numbers follow the order of arrival, but for pages that several programs save at a time.
 _FIRST: Final = "select id from posts indexed by posts_arrived where first_seen_at >= ? order by first_seen_at limit 1"
-_SLACK: Final = timedelta(hours=1)
+_BEFORE: Final = timedelta(hours=1)
 
 
 class Volumes(Books):
@@ -78,7 +78,7 @@ class Volumes(Books):
         """List what was said in [since, until) that serves a goal at least so far, oldest first."""
         number = self._names.known({goal}).get(goal, 0)
         with self._connections.reading() as connection:
-            first = connection.execute(_FIRST, (ms(since - _SLACK),)).fetchall()
+            first = connection.execute(_FIRST, (ms(since - _BEFORE),)).fetchall()
         if not first:
             return []
         values = (number, max(round(relevance * SCALE), 0), first[0][0], ms(since), ms(until))
