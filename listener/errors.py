@@ -12,8 +12,10 @@ ListenerError
     Unanswered        what we sent may have arrived; repeat it only where that does no harm
   StoreError          nothing was saved; the whole turn may be repeated
   ModelError          the classifier's file is missing, damaged or of another version
+  QueryError          a query cannot be read; it points at the character and says what was expected
 """
 
+import unicodedata
 from datetime import datetime
 
 
@@ -71,3 +73,20 @@ class StoreError(ListenerError):
 
 class ModelError(ListenerError):
     """Report a classifier file that is missing, damaged or of another version."""
+
+
+class QueryError(ListenerError):
+    """Point at the character of a query that cannot be read, and say what was expected there."""
+
+    def __init__(self, text: str, position: int, expected: str) -> None:
+        super().__init__(f"the query cannot be read at character {position + 1}: {expected}")
+        self.text, self.position, self.expected = text, position, expected
+
+    def caret(self, width: int = 76) -> str:
+        """Give two lines: the query, or the part of it around the place, and a caret below the place."""
+        start = max(0, self.position - width // 2)
+        shown = "".join(c if c.isprintable() else " " for c in self.text[start : start + width])
+        before = shown[: self.position - start]
+        wide = sum(unicodedata.east_asian_width(c) in "WF" for c in before)
+        none = sum(unicodedata.combining(c) > 0 for c in before)
+        return f"{shown}\n{' ' * (len(before) + wide - none)}^"

@@ -32,6 +32,8 @@ FLOORS = {
         "waits",
         "moments",
         "people",
+        "terms",
+        "query",
         "alerts",
         "escaping",
         "quiet",

@@ -11,6 +11,7 @@ from sqlite3 import Connection
 from typing import Final
 
 from listener.errors import StoreError
+from listener.store import words
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ def connect(path: Path, *, cache_kb: int = READER_CACHE_KB, busy_s: float = BUSY
         connection.execute("pragma cell_size_check = on")
         connection.execute("pragma journal_size_limit = 67108864")
         connection.execute("pragma wal_autocheckpoint = 4000")
+        words.register(connection)
     except BaseException:
         connection.close()
         raise
