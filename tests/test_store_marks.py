@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from listener.errors import StoreError
-from listener.store import KeptBriefing, PostMark, Store, Told
+from listener.store import KeptBriefing, PostMark, Store, Told, told
 from listener.store.sqlite import SqliteStore
 from tests.stored import NOW, days, draft, feed, kept, minutes, post, save
 
@@ -172,6 +172,24 @@ def test_a_post_that_its_platform_deleted_leaves_the_briefings_that_showed_it(st
     assert json.loads(found.body) == {"stories": [], "leads": [], "seen": 3}
 
 
+def test_what_is_only_named_leaves_and_what_needs_it_too(store: Store, three: list[int]) -> None:
+    def quote(number: int) -> dict[str, object]:
+        return {"post_id": number, "text": "Secret dew"}
+
+    story = {"post": quote(three[0]), "summary": quote(three[1]), "opposing": [quote(three[0]), quote(three[1])]}
+    people = [{"name": "Ada", "latest": quote(three[1])}, {"name": "Bob", "latest": quote(three[0])}]
+    text = json.dumps({"stories": [story], "people": people})
+    store.save_briefing(made(body=text, state="made"), [(three[0], "stories", 2), (three[1], told.ASIDE, 0)])
+    assert store.told_since(LONG_AGO) == {three[0]: Told(made().at, 2)}
+    save(store, store.feeds()[0].feed, deleted=("1/2",), now=NOW + minutes(5))
+    found = store.briefing(DAY)
+    assert found is not None
+    assert json.loads(found.body) == {
+        "stories": [story | {"summary": None, "opposing": None}],
+        "people": [people[1]],
+    }
+
+
 def test_a_pruned_post_leaves_the_briefings_too(store: Store, three: list[int]) -> None:
     store.save_briefing(made(body=body(*three), state="made"), [(number, "stories", 2) for number in three])
     prune(store, NOW + days(90))
@@ -269,7 +287,7 @@ def test_how_told_stories_and_marks_are_found_reads_no_table_of_posts(tmp_path: 
     import sqlite3
     from contextlib import closing
 
-    from listener.store import marks, told
+    from listener.store import marks
 
     SqliteStore.open(tmp_path / "posts.db").close()
     with closing(sqlite3.connect(tmp_path / "posts.db")) as connection:

@@ -6,6 +6,12 @@ from collections.abc import Collection
 from sqlite3 import Connection
 from typing import Any, Final
 
+ASIDE: Final = "aside"
+"""The section of posts that were only named: their briefing must lose them too, but no story is told by them."""
+
+_OPTIONAL: Final = frozenset({"summary", "opposing"})
+"""Keys of a body that may be empty; the others are what makes their item."""
+_GONE: Final = object()
 _SHOWING: Final = (
     "select id, body from briefings where id in"
     " (select briefing from told where post in (select value from json_each(?)))"
@@ -13,7 +19,8 @@ _SHOWING: Final = (
 _SINCE: Final = (
     "select p.story, max(b.at), t.people from briefings b cross join told t on t.briefing = b.id"
     " cross join posts p on p.id = t.post"
-    " where b.at >= ? and b.state in ('made', 'sending', 'sent', 'unknown') group by p.story"
+    " where b.at >= ? and b.state in ('made', 'sending', 'sent', 'unknown')"
+    f" and t.section <> '{ASIDE}' group by p.story"
 )
 """SQLite takes the bare column, people, from the row that has the maximum."""
 
@@ -45,18 +52,17 @@ def packed(body: str) -> bytes:
 
 # Any: JSON.
 def _without(value: Any, posts: frozenset[int]) -> Any:
+    """Take out what is about posts: an item of a list, an optional value; else what stands around it goes too."""
     if isinstance(value, dict):
-        return {key: _without(inner, posts) for key, inner in value.items()}
+        if value.get("post_id") in posts:
+            return _GONE
+        kept = {key: _without(inner, posts) for key, inner in value.items()}
+        kept |= {key: None for key in _OPTIONAL & kept.keys() if not _is_whole(value[key], kept[key])}
+        return _GONE if any(inner is _GONE for inner in kept.values()) else kept
     if isinstance(value, list):
-        return [_without(inner, posts) for inner in value if _post_of(inner) not in posts]
+        return [inner for inner in (_without(inner, posts) for inner in value) if inner is not _GONE]
     return value
 
 
-def _post_of(value: Any) -> int | None:
-    """Find the post that a list's item is about: its own number, or that of the post inside it."""
-    while isinstance(value, dict):
-        number = value.get("post_id")
-        if isinstance(number, int):
-            return number
-        value = value.get("post")
-    return None
+def _is_whole(before: Any, after: Any) -> bool:
+    return after is not _GONE and (not isinstance(before, list) or len(before) == len(after))
