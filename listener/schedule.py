@@ -3,7 +3,8 @@
 The clock and the dice come in as values. Bounds are those of `limits.py`.
 """
 
-from datetime import date, datetime, time, timedelta
+from collections.abc import Collection
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from statistics import median
 from typing import Final
@@ -83,14 +84,34 @@ def _clamp(interval_s: float, fixed_s: float | None) -> float:
     return min(max(interval_s, shortest), limits.INTERVAL_MAX_S)
 
 
-def briefing_due(now: datetime, at: time, zone: ZoneInfo, last: date | None) -> date | None:
-    """Name the local date whose briefing is due now and not done; None: nothing is due.
+def briefing_due(
+    now: datetime, at: time, zone: ZoneInfo, last: date | None, days: Collection[int] = range(7)
+) -> date | None:
+    """Name the local date whose briefing is due now and not done; None: nothing is due. `days`: Monday is 0.
 
-    A local time that a clock change skips is due at the first valid time after it; one that comes twice, once.
+    A local time that a clock change skips is due at the first valid time after it; one that comes twice, once. Until
+    `LATEST_BRIEFING` after its hour yesterday's is due too.
     """
     local = now.astimezone(zone)
-    due = datetime.combine(local.date(), at, zone)
-    if last is not None and last >= local.date():
-        return None
-    late = now - due.astimezone(now.tzinfo)
-    return local.date() if timedelta(0) <= late <= LATEST_BRIEFING else None
+    for on in (local.date(), local.date() - timedelta(days=1)):
+        if (last is not None and last >= on) or on.weekday() not in days:
+            continue
+        due = datetime.combine(on, at, zone).astimezone(UTC)
+        is_past = local.replace(tzinfo=None) >= datetime.combine(on, at)
+        # A date that a zone skipped altogether leads to another one.
+        if is_past and now - due <= LATEST_BRIEFING and due.astimezone(zone).date() == on:
+            return on
+    return None
+
+
+def last_done(done: Collection[date], today: date, strange: date | None) -> tuple[date | None, date | None]:
+    """Name the date of the last briefing, and since when there are some of days to come: a clock is or was wrong.
+
+    `strange`: what the last call gave for that. For the rest of that day the clock may be set right again, and nothing
+    may be repeated; after it today is believed, and what was made for days to come is passed over.
+    """
+    if not done or max(done) <= today:
+        return max(done, default=None), None
+    if strange is None or strange >= today:
+        return max(done), today
+    return max((on for on in done if on <= today), default=None), strange
