@@ -1,5 +1,6 @@
 """What an alert is, what it says, when it is due, and what follows of a channel's answer."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta, tzinfo
@@ -23,6 +24,10 @@ Kind = Literal["one", "group", "digest"]
 Verb = Literal["hold", "release", "resend"]
 """What a user may do with alerts."""
 
+CHANNEL: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
+"""How channels are called."""
+BUILT_IN: Final = ("mail", "terminal")
+"""Channels that need no adding."""
 HIGH: Final = 1_000
 """Priority from which caps and cooldowns hold nothing back; below, the higher goes first (a label's per cent)."""
 TRIES: Final = 8

@@ -19,6 +19,7 @@ from listener.config.sections import (
     LIST,
     STRICT,
     BriefingSection,
+    ChannelEntry,
     FeedEntry,
     GoalEntry,
     JudgeSection,
@@ -59,14 +60,19 @@ _RIGHT: Final = {
     "value_error": "{error}",
 }
 
+_NO_SECRET: Final = ("mailto:", "mail", "terminal")
+"""Addresses of channels that may be written as they are."""
+
 Model = TypeVar("Model", bound=BaseModel)
 
 __all__ = [
+    "ChannelEntry",
     "Config",
     "FeedEntry",
     "GoalEntry",
-    "RuleEntry",
     "PersonEntry",
+    "RuleEntry",
+    "channel_secrets",
     "check_connectors",
     "check_settings",
     "connector_settings",
@@ -92,6 +98,7 @@ class Config(BaseModel):
     policy: PolicySection = PolicySection()
     feeds: Annotated[tuple[FeedEntry, ...], LIST] = ()
     goals: Annotated[tuple[GoalEntry, ...], LIST] = ()
+    channels: Annotated[tuple[ChannelEntry, ...], LIST] = ()
     alerts: AlertsSection = AlertsSection()
     rules: Annotated[tuple[RuleEntry, ...], LIST] = ()
     people: Annotated[tuple[PersonEntry, ...], LIST] = ()
@@ -156,6 +163,15 @@ def judge_key(config: Config) -> str | None:
 def mail_password(config: Config) -> str | None:
     """Fetch the mail server's password, only now that it is needed; None: it has none."""
     return _fetched(config, "mail.password", config.mail.password)
+
+
+def channel_secrets(config: Config, number: int) -> tuple[str, tuple[str, ...]]:
+    """Fetch a channel's address and what it is signed with, only now that they are needed."""
+    channel, key = config.channels[number], f"channels[{number + 1}]"
+    said = channel.url.get_secret_value()
+    url = said if said.startswith(_NO_SECRET) else _fetched(config, f"{key}.url", channel.url)
+    signing = [_fetched(config, f"{key}.{name}", getattr(channel, name)) for name in ("secret", "old_secret")]
+    return url or "", tuple(secret for secret in signing if secret)
 
 
 def _fetched(config: Config, key: str, value: SecretStr | None) -> str | None:
@@ -338,6 +354,11 @@ def _repeated(config: Config) -> Iterator[str]:
         first = names.setdefault(goal.name, number)
         if first != number:
             yield f"goals[{number}].name: goals[{first}] has this name; every goal needs its own"
+    names = {}
+    for number, channel in enumerate(config.channels, 1):
+        first = names.setdefault(channel.name, number)
+        if first != number:
+            yield f"channels[{number}].name: channels[{first}] has this name; every channel needs its own"
     names = {}
     for number, rule in enumerate(config.rules, 1):
         first = names.setdefault(rule.name.casefold(), number)

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from listener import limits
 from listener.addresses import PORTS, NetworkRules
+from listener.alerts import BUILT_IN, CHANNEL
 from listener.errors import ConfigError
 from listener.types import Goal
 
@@ -90,6 +91,14 @@ def _contact(text: str) -> str:
     if not re.fullmatch(r"(https?://|mailto:)[\x21-\x7e]+", text):
         raise ValueError("must be an address that starts with https://, http:// or mailto:")
     return text
+
+
+def _channel(name: str) -> str:
+    if not CHANNEL.fullmatch(name):
+        raise ValueError("must be small letters, digits, '-', '_' and '.', at most 40")
+    if name in BUILT_IN:
+        raise ValueError("is built in; choose another name")
+    return name
 
 
 def _endpoint(text: str) -> str:
@@ -304,6 +313,21 @@ class PersonEntry(BaseModel):
     """Their accounts as you would write them: pages, `"@name@server"`, a site's address, or `"platform:name"`."""
     circles: Annotated[tuple[Line, ...], LIST] = ()
     """The groups they belong to, such as `"customers"` or `"peers"`."""
+
+
+class ChannelEntry(BaseModel):
+    """One place that alerts may go to, beside those that are added by command."""
+
+    model_config = STRICT
+
+    name: Annotated[Line, AfterValidator(_channel)]
+    """What rules call it."""
+    url: SecretStr
+    """Its address, mostly a secret: an Apprise address, or an http(s) one, which becomes a signed webhook."""
+    secret: SecretStr | None = None
+    """What a webhook is signed with."""
+    old_secret: SecretStr | None = None
+    """What it was signed with before; it signs, too, until you take it out."""
 
 
 class GoalEntry(BaseModel):
