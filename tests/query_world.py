@@ -9,9 +9,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from listener.query import Query
-from listener.store.compiling import OVER, Given
+from listener.store.compiling import OVER, least
 from listener.store.connections import connect
 from listener.store.sqlite import SqliteStore
+from listener.store.values import Given
 from listener.store.words import cut
 from listener.terms import And, Chance, Count, Field, Not, Or, When, Within, Words
 from listener.types import Account, Counts, Draft, Feed, Follow, Media, Plan, Post, StoredPost, Turn
@@ -36,7 +37,7 @@ GOALS = ("Find clients", "hire")
 CIRCLES = ("customers", "Press")
 
 
-@dataclass
+@dataclass(repr=False)
 class World:
     """What was saved, beside the posts themselves."""
 
@@ -128,7 +129,7 @@ def build(path: Path, seed: int = 1, count: int = 300) -> World:
 
 def _beside(path: Path, world: World, chance: random.Random, ids: list[int]) -> None:
     world.persons = {
-        "Anna Bell": (False, ("Customers",), (("blog", "handle1"), ("forum", "id0"))),
+        "Anna Bell": (False, ("Customers",), (("blog", "handle1"), ("forum", "Id0"))),
         "Me": (True, ("customers",), (("Chat", "HANDLE2"), ("blog", "Id3"))),
         "Old Friend": (False, (), (("forum", "handle4"),)),
     }
@@ -237,7 +238,7 @@ def _field(  # noqa: C901 one line for each field
     match name:
         case "label" | "is" if value in ("lead", "question", "news"):
             score = _score(stored, value)
-            return score is not None and score >= given.least(value)
+            return score is not None and score >= least(given, value)
         case "is":
             return _is(world, stored, value)
         case "has":
@@ -275,10 +276,11 @@ def _field(  # noqa: C901 one line for each field
 
 
 def _person(world: World, account: Account) -> str | None:
-    names = {_plain(account.native_id), _plain(account.handle or account.native_id)}
     for person, (_, _, ties) in world.persons.items():
-        if any(platform == account.platform and _plain(name) in names for platform, name in ties):
-            return person
+        for platform, name in ties:
+            is_handle = account.handle is not None and _plain(account.handle) == _plain(name)
+            if platform == account.platform and (is_handle or account.native_id in (name, name.lower())):
+                return person
     return None
 
 

@@ -26,13 +26,17 @@ from listener.store.values import (
     BriefingState,
     Candidate,
     GapRow,
+    Counted,
+    Found,
     KeptBriefing,
+    Given,
     Key,
     Look,
     MarkKind,
     Member,
     OutageRow,
     PostMark,
+    Part,
     PostQuery,
     QuotaRow,
     RejectRow,
@@ -41,6 +45,7 @@ from listener.store.values import (
     Told,
 )
 from listener.types import (
+from listener.terms import Query
     Account,
     Feed,
     FeedState,
@@ -184,6 +189,27 @@ class Store(Protocol):
         """Tell what became of stories: each asked number to the story's number today and its posts, oldest first.
 
         A story that was joined to an older one is found by its old number too; unknown ones are left out.
+    def find(
+        self,
+        query: Query,
+        given: Given,
+        *,
+        limit: int = 50,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        among: Sequence[int] | None = None,
+    ) -> Found:
+        """Find the newest posts that a query asks for, in [since, until) by sort_at; `among`: only of these.
+
+        Bounded on any store size: where the time was over first, the answer is not `complete`.
+        """
+
+    def count(self, query: Query, given: Given, since: datetime, until: datetime) -> Counted:
+        """Count the posts of [since, until) that a query asks for; bounded, too."""
+
+    def parts(self, query: Query, given: Given, post_id: int) -> list[Part]:
+        """Tell of each part of a query that asks one thing, in order, whether a post has it."""
+
         """
 
     # counting
@@ -484,3 +510,7 @@ __all__ = [
     "Store",
     "Told",
 ]
+    "Counted",
+    "Found",
+    "Given",
+    "Part",

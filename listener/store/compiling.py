@@ -5,16 +5,14 @@ bound, in order, where a `?` stands.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, tzinfo
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time
 from typing import Final, NamedTuple, Protocol
 
 from listener.store.rows import SCALE, ms
+from listener.store.values import Given
 from listener.terms import And, Chance, Count, Field, Leaf, Not, Or, Query, When, Within, Words
-from listener.types import LABELS, Label
 
-HALF: Final[Mapping[Label, float]] = dict.fromkeys(LABELS, 0.5)
 SERVES: Final = 0.5
 """From here on a post is said to serve a goal, as `relevance.SERVES`."""
 OVER: Final = ("won", "lost", "not a lead", "answered", "not a question")
@@ -22,19 +20,6 @@ OVER: Final = ("won", "lost", "not a lead", "answered", "not a question")
 COUNTED: Final = ("replies", "likes", "reposts", "score")
 """In the order of the list `n` in `more`."""
 _HOST: Final = re.compile(r"https?://(?:[^/?#@\s]{1,200}@)?([^/?#@:\s]{1,260})", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What a query means something by: the clock, the user's zone and the user's thresholds."""
-
-    now: datetime
-    zone: tzinfo = UTC
-    thresholds: Mapping[Label, float] = field(default_factory=lambda: HALF)
-
-    def least(self, label: str) -> int:
-        """Give the lowest score of a label, as a column keeps it."""
-        return max(round(next(value for name, value in self.thresholds.items() if name == label) * SCALE), 0)
 
 
 class Sql(NamedTuple):
@@ -52,6 +37,9 @@ class Dialect(Protocol):
 
     def words(self, words: Words) -> Sql:
         """Ask for words that stand side by side."""
+
+    def whose(self, name: str, value: str) -> Sql:
+        """Ask for the accounts of a `person`, of a `circle`, or for the user's own (`mine`)."""
 
     def counted(self, place: int) -> str:
         """Give a number of the list `n` in `more`, or null."""
@@ -73,13 +61,6 @@ class Dialect(Protocol):
 
 
 _ACCOUNT: Final = "exists (select 1 from accounts a where a.id = p.account and {})"
-_TIED: Final = (
-    "exists (select 1 from accounts a join names n on n.id = a.platform"
-    " join ties t on t.platform = n.name and ({} or {}) join persons r on r.id = t.person"
-    " where a.id = p.account and {})"
-)
-_CIRCLE: Final = "exists (select 1 from circles c where c.person = r.id and {})"
-_FOLLOWED: Final = "exists (select 1 from follows w where w.account = p.account and {})"
 _FEED: Final = (
     "exists (select 1 from feeds f where (f.id = p.feed or f.id in"
     " (select x.feed from post_feeds x where x.post = p.id)) and ({}))"
@@ -123,16 +104,15 @@ class Compiler:
             case Chance(label, sign, number):
                 said = f"case when p.{label} > {SCALE} then {SCALE} when p.{label} < 0 then 0 else p.{label} end"
                 return _true(Sql(f"({said}) {sign} ?", (round(number * SCALE),)))
-            case When(name, value):
-                return Sql(f"p.sort_at {'>=' if name == 'after' else '<'} ?", (at(value, self.given.zone),))
-            case Within(seconds):
-                return Sql("p.sort_at >= ?", (ms(self.given.now) - seconds * 1_000,))
+            case When() | Within():
+                sign = "<" if isinstance(leaf, When) and leaf.name == "before" else ">="
+                return Sql(f"p.sort_at {sign} ?", (bound(leaf, self.given),))
 
     def _field(self, name: str, value: str) -> Sql:
         same = self.dialect.same
         match name:
             case "label":
-                return _true(Sql(f"p.{value} >= ?", (self.given.least(value),)))
+                return _true(Sql(f"p.{value} >= ?", (least(self.given, value),)))
             case "is":
                 return self._is(value)
             case "has":
@@ -155,18 +135,10 @@ class Compiler:
 
     def _who(self, name: str, value: str) -> Sql:
         same = self.dialect.same
-        if name == "from":
-            either = " or ".join(same(f"a.{column}", "?") for column in ("handle", "name", "native_id"))
-            return Sql(_ACCOUNT.format(f"({either})"), (value, value, value))
-        if name == "person":
-            return Sql(self._tied(same("r.name", "?")), (value,))
-        circle = self._tied(f"r.me = 0 and {_CIRCLE.format(same('c.circle', '?'))}")
-        followed = f"({_FOLLOWED.format(same('w.circle', '?'))} and not {self._tied('r.me = 1')})"
-        return Sql(f"({circle} or {followed})", (value, value))
-
-    def _tied(self, condition: str) -> str:
-        same = self.dialect.same
-        return _TIED.format(same("t.name", "a.handle"), same("t.name", "a.native_id"), condition)
+        if name != "from":
+            return self.dialect.whose(name, value)
+        either = " or ".join(same(f"a.{column}", "?") for column in ("handle", "handle", "name", "native_id"))
+        return Sql(_ACCOUNT.format(f"({either})"), (value, f"@{value}", value, value))
 
     def _feed(self, value: str) -> Sql:
         same = self.dialect.same
@@ -178,7 +150,7 @@ class Compiler:
     def _is(self, value: str) -> Sql:
         match value:
             case "mine":
-                return Sql(self._tied("r.me = 1"))
+                return self.dialect.whose("mine", "")
             case "done":
                 return Sql(_MARKED.format("done"))
             case "starred":
@@ -202,6 +174,11 @@ class Compiler:
         return f"{self.dialect.counted(0)} > 0"
 
 
+def least(given: Given, label: str) -> int:
+    """Give the lowest score of a label that counts, as a column keeps it."""
+    return max(round(next(value for name, value in given.thresholds.items() if name == label) * SCALE), 0)
+
+
 def joined(word: str, parts: Sequence[Sql]) -> Sql:
     """Put conditions together; none: true."""
     if not parts:
@@ -218,8 +195,11 @@ def _cut_to(column: str, value: str) -> str:
     return f"substr({column}, 1, {len(value) + 1:d})"
 
 
-def at(value: str, zone: tzinfo) -> int:
-    """Give the UTC milliseconds of a date, which means its midnight in a zone, or of a moment."""
+def bound(leaf: When | Within, given: Given) -> int:
+    """Give the UTC milliseconds of a date, which means its midnight in the user's zone, of a moment, or of an age."""
+    if isinstance(leaf, Within):
+        return ms(given.now) - leaf.seconds * 1_000
+    value, zone = leaf.value, given.zone
     found = datetime.combine(date.fromisoformat(value), time()) if len(value) <= 10 else datetime.fromisoformat(value)
     return ms((found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC))
 
@@ -248,3 +228,6 @@ def _plain(host: str) -> str:
         return host if host.isascii() else host.encode("idna").decode()
     except UnicodeError:
         return host
+
+
+__all__ = ["Compiler", "Dialect", "Given", "Sql", "bound", "host_of", "hosts", "is_on", "joined", "least"]

@@ -6,113 +6,64 @@ first, the answer says that it is not complete.
 """
 
 import json
-import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from datetime import datetime
 from sqlite3 import Connection
-from typing import Final, NamedTuple
+from typing import Final
 
-from listener.store.compiling import Compiler, Given, Sql, joined
-from listener.store.listing import Arm
-from listener.store.rows import SCALE
-from listener.store.schema import LABEL_FLOOR
-from listener.store.words import coded, is_plain, match
-from listener.terms import And, Chance, Field, Or, Query, When, Within, Words, leaves, unparse
-from listener.types import LABELS
+from listener.store.books import Books
+from listener.store.compiling import Compiler
+from listener.store.dialect import Dialect, said
+from listener.store.looking import OLDEST, Look, Span
+from listener.store.rows import ms
+from listener.store.values import Counted, Found, Given, Part
+from listener.terms import Query, leaves, unparse
 
 BUDGET_S: Final = 0.25
 """No look goes on after this time."""
-STEPS: Final = 20_000
-"""Steps of SQLite's machine between two looks at the clock: about a millisecond."""
-WINDOW: Final = 20_000
-"""Numbers of posts that the first look at the index of words covers; each next one covers eight times as many."""
-ARRIVALS: Final = (2_000, 16_000, 128_000)
-"""How many of the newest arrivals each look at posts covers that needs the index of words for a part of the query."""
-ACCOUNTS: Final = 50
-"""Most accounts whose posts lead a query."""
-NEAR: Final = 200
-"""Posts that arrive together may have numbers that do not follow their times; so many are looked at."""
-OLDEST: Final = -(1 << 62)
+COUNT_BUDGET_S: Final = 2.0
+"""The same where all posts are counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Numbers of posts, newest first."""
+class Querying(Books):
+    """The part of `SqliteStore` that finds posts by a query."""
 
-    ids: tuple[int, ...] = ()
-    complete: bool = True
-    """False: the time was over; there may be more, and newer ones."""
+    def find(
+        self,
+        query: Query,
+        given: Given,
+        *,
+        limit: int = 50,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        among: Sequence[int] | None = None,
+    ) -> Found:
+        """Find posts, newest first; see the protocol."""
+        low, high = (None if moment is None else ms(moment) for moment in (since, until))
+        with self._connections.reading() as connection:
+            if among is None:
+                return find(connection, query, given, limit=limit, since=low, until=high)
+            return Found(tuple(matching(connection, query, given, among)[:limit]))
 
+    def count(self, query: Query, given: Given, since: datetime, until: datetime) -> Counted:
+        """Count the posts of a span that a query finds; see the protocol."""
+        low, high = ms(since), ms(until)
+        with self._connections.reading() as connection:
+            found = find(connection, query, given, limit=None, since=low, until=high, budget_s=COUNT_BUDGET_S)
+        return Counted(len(found.ids), found.complete)
 
-class Part(NamedTuple):
-    """One part of a query that asks one thing, and whether a post has it."""
-
-    text: str
-    matched: bool
-
-
-class _Span(NamedTuple):
-    """sort_at at or after, and before."""
-
-    low: int = OLDEST
-    high: int = -OLDEST
-
-    def sql(self, column: str = "p.sort_at") -> Sql:
-        return Sql(f"{column} >= ? and {column} < ?", (self.low, self.high))
-
-
-class _Dialect:
-    """How SQLite writes what engines write differently."""
-
-    def __init__(self, words: Callable[[Words], Sql]) -> None:
-        self.words = words
-
-    def same(self, left: str, right: str) -> str:
-        return f"{left} = {right} collate nocase"
-
-    def counted(self, place: int) -> str:
-        return f"json_extract(p.more, '$.n[{place:d}]')"
-
-    def listed(self, letter: str) -> str:
-        return f"json_extract(p.more, '$.{letter}[0]') is not null"
-
-    def answered(self) -> str:
-        return "json_extract(p.more, '$.s')"
-
-    def tagged(self) -> str:
-        return "exists (select 1 from json_each(p.more, '$.g') j where j.value = ? collate nocase)"
-
-    def asks(self) -> str:
-        signs = " or ".join(f"instr(coalesce(p.title, '') || p.text, '{sign}')" for sign in "?？؟")
-        return f"({signs})"
-
-    def hosted(self, host: str) -> Sql:
-        return Sql("hosted(p.url, p.native_id, p.more, ?)", (host,))
-
-
-def _said(words: Words) -> Sql:
-    """Look into the text itself."""
-    return Sql("said(p.title, p.text, ?)", (coded(words),))
-
-
-def _indexed(low: int, high: int, words: Words) -> Sql:
-    """Ask the index, for posts whose numbers lie between."""
-    asked = match(words)
-    if asked is None:
-        return Sql("false")
-    held = "p.id in (select rowid from posts_fts where posts_fts match ? and rowid >= ? and rowid < ?)"
-    found = Sql(held, (asked, low, high))
-    return found if is_plain(words) else joined(" and ", [found, _said(words)])
+    def parts(self, query: Query, given: Given, post_id: int) -> list[Part]:
+        """Tell of each part of a query whether a post has it; see the protocol."""
+        with self._connections.reading() as connection:
+            return parts(connection, query, given, post_id)
 
 
 def matching(connection: Connection, query: Query, given: Given, ids: Sequence[int]) -> list[int]:
     """Give those of some posts that a query finds, newest first; for the new posts of a page, among its writes."""
     if not ids:
         return []
-    condition = Compiler(_Dialect(_said), given).sql(query)
+    condition = Compiler(Dialect(connection, said), given).sql(query)
     sql = (
         "select p.id from json_each(?) j cross join posts p on p.id = j.value"
         f" where p.deleted_at is null and {condition.text} order by p.sort_at desc, p.id desc"
@@ -123,7 +74,7 @@ def matching(connection: Connection, query: Query, given: Given, ids: Sequence[i
 def parts(connection: Connection, query: Query, given: Given, post: int) -> list[Part]:
     """Tell of each part of a query, in the order they are written, whether a post has it."""
     asked = list(leaves(query))
-    compiler = Compiler(_Dialect(_said), given)
+    compiler = Compiler(Dialect(connection, said), given)
     conditions = [compiler.leaf(leaf) for leaf in asked]
     if not asked:
         return []
@@ -144,238 +95,6 @@ def find(
     budget_s: float = BUDGET_S,
 ) -> Found:
     """Find the newest posts, all of them where `limit` is None; `since` and `until`: sort_at in milliseconds."""
-    look = _Look(connection, query, given, -1 if limit is None else max(limit, 0))
-    span = _Span(OLDEST if since is None else since, -OLDEST if until is None else until)
-    return look.run(_narrowed(span, look.required, given), time.monotonic() + budget_s)
-
-
-class _Look:
-    """One query on its way through the posts."""
-
-    def __init__(self, connection: Connection, query: Query, given: Given, limit: int) -> None:
-        self.connection, self.query, self.given, self.limit = connection, query, given, limit
-        self.required = query.nodes if isinstance(query, And) else (query,)
-        self.found: dict[int, int] = {}
-        """Number to sort_at."""
-
-    def run(self, span: _Span, stop: float) -> Found:
-        """Look until there is enough, there is no more, or the time is over."""
-        complete = True
-        if self.limit:
-            with _until(self.connection, stop):
-                try:
-                    complete = self._through(span, stop)
-                except sqlite3.OperationalError as error:
-                    if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-                        raise
-                    complete = False
-        return Found(tuple(self._newest()), complete)
-
-    def _through(self, span: _Span, stop: float) -> bool:
-        accounts = self._accounts()
-        if accounts is not None:
-            arms = [_posts("posts_account", "p.account = ? and p.deleted_at is null", number) for number in accounts]
-            self._read(arms, _said, span)
-            return True
-        if any(_needs_index(node) for node in self.required):
-            return self._by_words(span, stop)
-        return self._by_time(span, stop)
-
-    # by time
-
-    def _by_time(self, span: _Span, stop: float) -> bool:
-        arms = self._arms()
-        has_words = any(isinstance(leaf, Words) for leaf in leaves(self.query))
-        for window in self._windows(span) if has_words else [span]:
-            if time.monotonic() > stop:
-                return False
-            self._read(arms, partial(_indexed, _first_since(self.connection, window.low), 1 << 62), window)
-            if 0 < self.limit <= len(self.found):
-                break
-        return True
-
-    def _windows(self, span: _Span) -> Iterator[_Span]:
-        """Cut a span into pieces, newest first, small ones first."""
-        sql = (
-            "select first_seen_at from posts indexed by posts_arrived where first_seen_at < ?"
-            " order by first_seen_at desc limit 1 offset ?"
-        )
-        high = span.high
-        for offset in ARRIVALS:
-            edge = self.connection.execute(sql, (span.high, offset)).fetchall()
-            if not edge or edge[0][0] <= span.low:
-                break
-            if edge[0][0] < high:
-                yield _Span(edge[0][0], high)
-                high = edge[0][0]
-        yield _Span(span.low, high)
-
-    def _read(self, arms: Sequence[Arm], words: Callable[[Words], Sql], span: _Span) -> None:
-        condition = Compiler(_Dialect(words), self.given).sql(self.query)
-        for arm in arms:
-            one = Arm(arm.source, arm.time, arm.id, list(arm.where), list(arm.values))
-            for part in (span.sql(arm.time), condition):
-                one.narrow(part.text, *part.values)
-            self.found.update(self.connection.execute(one.sql(), (*one.values, self.limit)))
-
-    def _arms(self) -> list[Arm]:
-        """Choose which indexes give the posts in order of time."""
-        labels = self._labels()
-        if labels:
-            return [_posts(f"posts_{label}", f"p.{label} >= {LABEL_FLOOR}") for label in labels]
-        feeds, platforms = self._numbers("feed"), self._numbers("platform")
-        if feeds is not None and len(feeds) <= ACCOUNTS:
-            own = "p.feed = ? and p.deleted_at is null"
-            shared = "post_feeds f cross join posts p on p.id = f.post"
-            return [
-                *(_posts("posts_feed", own, number) for number in feeds),
-                *(Arm(shared, "f.sort_at", "f.post", ["f.feed = ? and p.deleted_at is null"], [n]) for n in feeds),
-            ]
-        if platforms is None:
-            platforms = self._ask("select n.id from names n", ())
-        return [_posts("posts_newest", "p.platform = ? and p.deleted_at is null", number) for number in platforms]
-
-    def _labels(self) -> Sequence[str]:
-        for node in self.required:
-            match node:
-                case Field("label" | "is", values) if all(
-                    value in LABELS and self.given.least(value) >= LABEL_FLOOR for value in values
-                ):
-                    return values
-                case Chance(label, ">" | ">=", number) if round(number * SCALE) >= LABEL_FLOOR:
-                    return (label,)
-        return ()
-
-    def _numbers(self, name: str) -> list[int] | None:
-        """Give the numbers of feeds or platforms that a post must have one of; None: the query names none."""
-        asked = next((node for node in self.required if isinstance(node, Field) and node.name == name), None)
-        if asked is None:
-            return None
-        condition = Compiler(_Dialect(_said), self.given).leaf(asked)
-        if name == "platform":
-            return self._ask(
-                f"select p.platform from (select id platform from names) p where {condition.text}", condition.values
-            )
-        posts = "(select id feed, null id from feeds)"
-        return self._ask(f"select p.feed from {posts} p where {condition.text}", condition.values)
-
-    # by account
-
-    def _accounts(self) -> list[int] | None:
-        """Give the accounts that a post must be of, if they are few; None: the query names none, or many."""
-        for node in self.required:
-            if isinstance(node, Field) and (node.name in ("from", "person", "circle") or node.values == ("mine",)):
-                condition = Compiler(_Dialect(_said), self.given).leaf(node)
-                sql = f"select p.account from (select id account from accounts) p where {condition.text} limit ?"
-                found = self._ask(sql, (*condition.values, ACCOUNTS + 1))
-                if len(found) <= ACCOUNTS:
-                    return found
-        return None
-
-    # by words
-
-    def _by_words(self, span: _Span, stop: float) -> bool:
-        asked = [one for node in self.required if _needs_index(node) and (one := _match(node))]
-        if len(asked) < sum(_needs_index(node) for node in self.required):
-            return True  # words of which nothing is left are nowhere
-        rest = [_replace_plain(node) for node in self.required]
-        high = 1 + (self._ask("select coalesce(max(id), 0) from posts", ())[0])
-        floor = _first_since(self.connection, span.low)
-        is_long = any(isinstance(leaf, Words) and leaf.is_prefix for leaf in leaves(self.query))
-        width = high if is_long else WINDOW
-        while high > floor:
-            if time.monotonic() > stop:
-                return False
-            low = max(high - width, floor)
-            self._hits(" AND ".join(asked), rest, (low, high), span)
-            if self._has_enough(low):
-                break
-            high, width = low, width * 8
-        return True
-
-    def _hits(self, asked: str, rest: Sequence[Query], numbers: tuple[int, int], span: _Span) -> None:
-        inner = Compiler(_Dialect(partial(_indexed, *numbers)), self.given)
-        outer = Compiler(_Dialect(_said), self.given)
-        parts = [outer.sql(node) if _needs_index(node) else inner.sql(node) for node in rest]
-        condition = joined(" and ", [span.sql(), *parts])
-        sql = (
-            "select p.id, p.sort_at from posts_fts cross join posts p on p.id = posts_fts.rowid"
-            " where posts_fts match ? and posts_fts.rowid >= ? and posts_fts.rowid < ? and p.deleted_at is null"
-            f" and {condition.text}"
-        )
-        self.found.update(self.connection.execute(sql, (asked, *numbers, *condition.values)))
-
-    def _has_enough(self, low: int) -> bool:
-        """Tell whether no post with a lower number can be among the newest."""
-        if self.limit < 0 or len(self.found) < self.limit:
-            return False
-        newest = (
-            "select max(first_seen_at) from (select first_seen_at from posts where id < ? order by id desc limit ?)"
-        )
-        latest = self.connection.execute(newest, (low, NEAR)).fetchall()[0][0]
-        return latest is None or sorted(self.found.values(), reverse=True)[self.limit - 1] >= latest
-
-    def _newest(self) -> list[int]:
-        ids = sorted(self.found, key=lambda number: (self.found[number], number), reverse=True)
-        return ids if self.limit < 0 else ids[: self.limit]
-
-    def _ask(self, sql: str, values: Sequence[object]) -> list[int]:
-        return [number for (number,) in self.connection.execute(sql, tuple(values))]
-
-
-def _needs_index(node: Query) -> bool:
-    """Tell a part of which the index of words gives all posts: words, or some of which one must be there."""
-    return isinstance(node, Words) or (isinstance(node, Or) and all(isinstance(one, Words) for one in node.nodes))
-
-
-def _match(node: Query) -> str | None:
-    """Write such a part as an FTS5 query; None: no post can have it."""
-    nodes = node.nodes if isinstance(node, Or) else (node,)
-    found = [asked for one in nodes if isinstance(one, Words) and (asked := match(one)) is not None]
-    return f"({' OR '.join(f'({one})' for one in found)})" if found else None
-
-
-def _replace_plain(node: Query) -> Query:
-    """Take away what the index alone has answered."""
-    nodes = node.nodes if isinstance(node, Or) else (node,)
-    return And(()) if all(isinstance(one, Words) and is_plain(one) for one in nodes) else node
-
-
-def _posts(index: str, where: str, *values: object) -> Arm:
-    return Arm(f"posts p indexed by {index}", "p.sort_at", "p.id", [where], list(values))
-
-
-def _narrowed(span: _Span, required: Sequence[Query], given: Given) -> _Span:
-    """Take the times that a query names into the span, so that indexes begin and end there."""
-    low, high = span
-    for node in required:
-        if isinstance(node, When | Within):
-            (bound,) = Compiler(_Dialect(_said), given).leaf(node).values
-            assert isinstance(bound, int)
-            if isinstance(node, When) and node.name == "before":
-                high = min(high, bound)
-            else:
-                low = max(low, bound)
-    return _Span(low, high)
-
-
-def _first_since(connection: Connection, since: int) -> int:
-    """Give the first number that may have arrived at or after `since`: no older row can have a later sort time."""
-    if since <= OLDEST:
-        return 0
-    sql = (
-        "select min(id) from (select id from posts indexed by posts_arrived where first_seen_at >= ?"
-        " order by first_seen_at limit ?)"
-    )
-    found: int | None = connection.execute(sql, (since, NEAR)).fetchall()[0][0]
-    return 1 << 62 if found is None else found
-
-
-@contextmanager
-def _until(connection: Connection, stop: float) -> Iterator[None]:
-    """Interrupt whatever reads at a moment of the monotonic clock."""
-    connection.set_progress_handler(lambda: time.monotonic() > stop, STEPS)
-    try:
-        yield
-    finally:
-        connection.set_progress_handler(None, STEPS)
+    look = Look(connection, query, given, -1 if limit is None else max(limit, 0))
+    span = Span(OLDEST if since is None else since, -OLDEST if until is None else until)
+    return look.run(span, time.monotonic() + budget_s)

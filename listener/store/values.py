@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Final, Literal
 
-from listener.types import Label, Quota, Scores
+from listener.types import LABELS, Label, Quota, Scores
 
 Key = tuple[str, str]
 """(platform, native_id)"""
@@ -200,3 +200,38 @@ class Told:
 
     at: datetime
     people: int
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a query means something by: the clock, the user's zone, the user's thresholds."""
+
+    now: datetime
+    zone: tzinfo = UTC
+    thresholds: Mapping[Label, float] = field(default_factory=lambda: dict.fromkeys(LABELS, 0.5))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Numbers of posts that a query found, newest first."""
+
+    ids: tuple[int, ...] = ()
+    complete: bool = True
+    """False: the time was over; there may be more, and newer ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many posts a query found."""
+
+    count: int
+    complete: bool = True
+    """False: the time was over; there may be more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a query that asks one thing, and whether a post has it."""
+
+    text: str
+    matched: bool
