@@ -5,7 +5,7 @@ Frozen dataclasses only. Times are aware datetimes in UTC. None means "the platf
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Final, Literal
 
 Label = Literal["lead", "question", "news"]
@@ -303,6 +303,9 @@ class Watch:
     """When the rule was made: of posts that came before, an edit makes no alert."""
     born: Mapping[tuple[str, str], Born]
     """(platform, native_id) of the posts that everything but the query lets through."""
+    zone: tzinfo = UTC
+    thresholds: Mapping[Label, float] = field(default_factory=lambda: dict.fromkeys(LABELS, 0.5))
+    """The user's zone and thresholds, as the query means them."""
 
 
 @dataclass(frozen=True, slots=True)
