@@ -12,7 +12,7 @@ from listener import limits, normalise, stories, telling, urls
 from listener.connector import Connector, Http
 from listener.policy import Policies
 from listener.store import Store
-from listener.types import Arrival, Draft, FeedState, Page, Post, Reject, Scores
+from listener.types import Arrival, Draft, FeedState, Page, Post, Reject, Scores, Watch
 
 
 class Scorer(Protocol):
@@ -46,6 +46,8 @@ class Tools:
     """Says which language a post is in, where its platform does not."""
     relate: Callable[[Sequence[Post]], Sequence[Mapping[str, float]]] = lambda posts: [{} for _ in posts]
     """Gives each post's relevance to the user's goals."""
+    watch: Callable[[Sequence[Draft], int, datetime], tuple[Watch, ...]] = lambda *_: ()
+    """Gives the rules that some of a page's posts, brought by a feed, may alert."""
     worker: str = "worker"
     """Who works, as leases name it: `pid@machine`."""
 

@@ -145,6 +145,7 @@ class Streams:
             quotas=page.quotas,
             final=False,
             owner=self._owner,
+            watches=self._tools.watch(drafts, state.feed.id, now),
         )
         saved = self._tools.store.save_page(turn)
         if saved.new:

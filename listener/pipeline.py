@@ -296,6 +296,7 @@ class _Tick:
             moved_to=page.moved_to,
             final=final,
             owner=self.owner,
+            watches=self.tools.watch(drafts, feed.id, now),
         )
         if final and _is_plain(turn, walk.state):
             with self._lock:

@@ -21,22 +21,23 @@ from listener.budget import Allowance, Spending
 from listener.grouping import House
 from listener.health import Outage
 from listener.people import People, Person
+from listener.rules import Mute, Rule, RuleRow, Source
 from listener.store.values import (
     MARKS,
     BriefingState,
     Candidate,
-    GapRow,
     Counted,
     Found,
-    KeptBriefing,
+    GapRow,
     Given,
+    KeptBriefing,
     Key,
     Look,
     MarkKind,
     Member,
     OutageRow,
-    PostMark,
     Part,
+    PostMark,
     PostQuery,
     QuotaRow,
     RejectRow,
@@ -44,9 +45,10 @@ from listener.store.values import (
     Stats,
     Told,
 )
-from listener.types import (
 from listener.terms import Query
+from listener.types import (
     Account,
+    Born,
     Feed,
     FeedState,
     Follow,
@@ -56,8 +58,10 @@ from listener.terms import Query
     Saved,
     StoredPost,
     Turn,
+    Watch,
 )
 from listener.volume import Counts, Said
+from listener.work import Entry, Matter, Work
 
 
 class Store(Protocol):
@@ -123,6 +127,9 @@ class Store(Protocol):
 
         With `turn.owner` set and no longer holding the lease: StoreError, nothing saved.
 
+        The rules in `turn.watches` are held against its new posts, and against edited ones that came after the rule:
+        what they find becomes alerts, once for each rule, post and channel.
+
         A turn that is not `final` keeps the lease and next_poll_at: the walk goes on, or is repeated after a crash.
         """
 
@@ -182,13 +189,6 @@ class Store(Protocol):
         Any text at all is a valid search; what is no word is passed over. Bounded on any store size (speed goal S4).
         """
 
-    def candidates(self, since: datetime, until: datetime) -> list[Candidate]:
-        """List what arrived (first_seen_at) in [since, until), without archives and deleted posts; O(arrivals)."""
-
-    def story_members(self, stories: Collection[int]) -> dict[int, tuple[int, tuple[Member, ...]]]:
-        """Tell what became of stories: each asked number to the story's number today and its posts, oldest first.
-
-        A story that was joined to an older one is found by its old number too; unknown ones are left out.
     def find(
         self,
         query: Query,
@@ -210,6 +210,13 @@ class Store(Protocol):
     def parts(self, query: Query, given: Given, post_id: int) -> list[Part]:
         """Tell of each part of a query that asks one thing, in order, whether a post has it."""
 
+    def candidates(self, since: datetime, until: datetime) -> list[Candidate]:
+        """List what arrived (first_seen_at) in [since, until), without archives and deleted posts; O(arrivals)."""
+
+    def story_members(self, stories: Collection[int]) -> dict[int, tuple[int, tuple[Member, ...]]]:
+        """Tell what became of stories: each asked number to the story's number today and its posts, oldest first.
+
+        A story that was joined to an older one is found by its old number too; unknown ones are left out.
         """
 
     # counting
@@ -458,6 +465,81 @@ class Store(Protocol):
     def log_delivery(self, key: str, channel: str, outcome: Outcome, now: datetime, *, took_ms: int) -> None:
         """Write down a channel's answer to what is no alert: a test, a briefing."""
 
+    def alerts_about(self, post: int) -> list[AlertRow]:
+        """List the alerts about a post, oldest first."""
+
+    def messages_of(self, rule: int, since: datetime, until: datetime) -> list[datetime]:
+        """List when messages of a rule went out before `until`, of alerts born since."""
+
+    def raise_alert(self, watch: Watch, occasion: str, born: Born, now: datetime, rests_s: float) -> bool:
+        """Keep an alert about a volume or a silence, once for each occasion, and not within `rests_s` of the last of
+        its rule; False: it was told already.
+        """
+
+    # rules
+
+    def rules(self) -> list[RuleRow]:
+        """List all rules, oldest first."""
+
+    def rules_mark(self) -> str:
+        """Give a text that is another one whenever rules or mutes changed; costs next to nothing."""
+
+    def add_rule(self, rule: Rule, now: datetime) -> RuleRow:
+        """Keep a new rule; StoreError where its name is taken."""
+
+    def change_rule(self, number: int, rule: Rule, now: datetime) -> RuleRow:
+        """Put another rule in a rule's place; from now on it is the user's, and only what comes later alerts."""
+
+    def pause_rule(self, number: int, *, paused: bool) -> None:
+        """Let a rule rest, or wake it; what came meanwhile makes no alerts."""
+
+    def remove_rule(self, number: int) -> None:
+        """Take a rule away for good; what waits of its alerts is never sent."""
+
+    def sync_rules(self, wanted: Sequence[tuple[Rule, Source]], now: datetime) -> None:
+        """Make the rules of the configuration, and the built-in ones, what they are to be; those that left are removed.
+
+        A built-in one that the user changed or removed stays so.
+        """
+
+    def mutes(self) -> list[Mute]:
+        """List all mutes, by kind and value."""
+
+    def mute(self, mute: Mute, now: datetime) -> bool:
+        """Keep a mute; False: it was there."""
+
+    def unmute(self, mute: Mute) -> bool:
+        """Take a mute back; False: there was none."""
+
+    # leads and questions
+
+    def works(self, matter: Matter) -> list[Work]:
+        """List the posts that somebody touched, the last touched first."""
+
+    def work(self, post: int, matter: Matter) -> Work | None:
+        """Find where a post stands; None: nobody touched it."""
+
+    def work_log(self, post: int, matter: Matter) -> list[Entry]:
+        """List all that was done about a post, oldest first."""
+
+    def set_work(self, work: Work, now: datetime) -> Work:
+        """Keep where a post stands, and a line of its log; synchronous to the disk.
+
+        Without an owner or a note the ones that are there stay. Unknown post: StoreError.
+        """
+
+    def claim(self, post: int, by: str, now: datetime, note: str | None = None) -> Work:
+        """Take a question on; StoreError where somebody else has it, with who and since when."""
+
+    def forget_work(self, post: int, matter: Matter) -> bool:
+        """Take a post back to untouched; its log stays. False: nobody had touched it."""
+
+    def note_answers(self, mine: Collection[int], threshold: float, since: datetime, now: datetime) -> list[int]:
+        """Set questions to answered that one of the user's own accounts (`mine`) replied to since; give their numbers.
+
+        `threshold`: from which probability on a post is a question. O(own posts since).
+        """
+
     # care
 
     def prune(
@@ -494,13 +576,17 @@ __all__ = [
     "MARKS",
     "BriefingState",
     "Candidate",
+    "Counted",
+    "Found",
     "GapRow",
+    "Given",
     "KeptBriefing",
     "Key",
     "Look",
     "MarkKind",
     "Member",
     "OutageRow",
+    "Part",
     "PostMark",
     "PostQuery",
     "QuotaRow",
@@ -510,7 +596,3 @@ __all__ = [
     "Store",
     "Told",
 ]
-    "Counted",
-    "Found",
-    "Given",
-    "Part",

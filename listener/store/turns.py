@@ -7,7 +7,7 @@ from sqlite3 import Connection
 from typing import Final, NamedTuple
 
 from listener import telling
-from listener.store import Key, accounts, ledger, meeting, story
+from listener.store import Key, accounts, ledger, meeting, rulebook, story
 from listener.store.deletion import INDEX, UNINDEX, blank
 from listener.store.feeds import advance, recent
 from listener.store.judgements import relate
@@ -126,11 +126,13 @@ class Saving:
         joined = self._join([post for post, _ in stale if post.digest])
         deleted = [known[key].id for key in gone if key in known and known[key].digest]
         blank(self.connection, deleted, self.now)
+        ids = {(one.draft.post.platform, one.draft.post.native_id): one.id for one in new}
+        changed = {(draft.post.platform, draft.post.native_id): post.id for post, draft in edits}
+        rulebook.bear(self.connection, self.turn, ids, changed)
         self._note()
         self._account()
         times = [one.sort_at for one in new] + joined
         advance(self.connection, self.turn, had, times, fresh=bool(new))
-        ids = {(one.draft.post.platform, one.draft.post.native_id): one.id for one in new}
         return Saved(tuple(ids[key] for key in fresh), tuple(post.id for post, _ in edits), len(deleted))
 
     def _keep(self, drafts: Sequence[Draft], raw: bytes | None) -> None:
