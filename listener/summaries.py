@@ -96,7 +96,7 @@ def best(
     """
     told = [one for post in posts for one in _told(post, voices)]
     spoken = _spoken(told)
-    shown = _terms(title or "")
+    shown = terms(title or "")
     least = math.inf, math.inf
     chosen: _Told | None = None
     for number, one in enumerate(told):
@@ -136,8 +136,8 @@ def _told(stored: StoredPost, voices: Mapping[int, Hashable] | None) -> Iterator
 
 
 def _one(stored: StoredPost, text: str, place: int, voices: Mapping[int, Hashable] | None) -> _Told:
-    sentence = Sentence(text, stored.id, _author(stored))
-    return _Told(sentence, _terms(text), place, _voice(stored, voices), bool(stored.post.title))
+    sentence = Sentence(text, stored.id, author(stored))
+    return _Told(sentence, terms(text), place, _voice(stored, voices), bool(stored.post.title))
 
 
 def _spoken(told: Sequence[_Told]) -> dict[str, int]:
@@ -180,7 +180,7 @@ def _manners(text: str) -> float:
     return worth * (0.8 if text.endswith("!") else 1.0)
 
 
-def _terms(text: str) -> frozenset[str]:
+def terms(text: str) -> frozenset[str]:
     """Give the stems of the words that carry meaning; pairs of characters where a script has no spaces."""
     found = set()
     for word in _TERM.findall(text.casefold()):
@@ -216,7 +216,7 @@ class _Argued(NamedTuple):
             end += 1
         while start > 0 and _is_short(_between(folded, self.parts[start - 1], self.parts[end])):
             start -= 1
-        return Sentence(_between(folded, self.parts[start], self.parts[end]), self.stored.id, _author(self.stored))
+        return Sentence(_between(folded, self.parts[start], self.parts[end]), self.stored.id, author(self.stored))
 
 
 _Clarity = tuple[int, int, int]
@@ -244,8 +244,8 @@ def _denies(parts: Sequence[str], others: Sequence[str]) -> bool:
     return any(
         stance.negations(part) == 1
         and stance.negations(other) == 0
-        and len(shared := _terms(part) & _terms(other)) >= SAME_WORDS
-        and len(shared) * 2 > max(len(_terms(part)), len(_terms(other)))
+        and len(shared := terms(part) & terms(other)) >= SAME_WORDS
+        and len(shared) * 2 > max(len(terms(part)), len(terms(other)))
         for part in parts
         for other in others
     )
@@ -268,6 +268,7 @@ def _voice(stored: StoredPost, voices: Mapping[int, Hashable] | None) -> Hashabl
     return own if voices is None else voices.get(stored.id, own)
 
 
-def _author(stored: StoredPost) -> str | None:
+def author(stored: StoredPost) -> str | None:
+    """Name the author as people know them; None: nobody says."""
     account = stored.post.account
     return None if account is None else account.name or account.handle or account.native_id

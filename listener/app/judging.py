@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Final
@@ -11,7 +12,7 @@ from listener.app.rooms import Rooms
 from listener.budget import Allowance
 from listener.config import judge_key
 from listener.errors import BadPayload, ConnectorError
-from listener.judge import Judge, Said, price, swayed
+from listener.judge import Judge, Said, Written, price, summary_price, swayed
 from listener.policy import is_shared
 from listener.types import LABELS, Opinion, Post, StoredPost
 
@@ -22,6 +23,8 @@ CALLS, TOKENS = "judge calls", "judge tokens"
 MARK: Final = "judged_until"
 ROUND: Final = 20
 """Most calls of one round: the polls go on in between."""
+SUMMED_FROM: Final = 2
+"""Posts of a story from which on there is something to sum up."""
 PATIENCE: Final = timedelta(days=1)
 """Posts older than this are not asked about any more."""
 
@@ -76,16 +79,46 @@ class Judging(Rooms):
         host = urlsplit(self.config.judge.base_url or "").hostname or ""
         return is_shared(post) if self.config.network.rules().opens(host) else self.policy.may_leave(post)
 
-    def _ask(self, judge: Judge, stored: StoredPost) -> bool:
-        """Ask about one post; False: the day's budget does not allow it."""
-        section, now, most = self.config.judge, self.now(), price(stored.post)
+    def write_summary(self, posts: Sequence[StoredPost]) -> Written | None:
+        """Let the judge sum up a story, inside the same budget.
+
+        None: it is not switched on, the budget is spent, it failed, or what it wrote is not believed.
+        """
+        shown = [stored for stored in posts if self._may_send(stored.post)]
+        if self.judge is None or not self.config.judge.summaries or len(shown) < SUMMED_FROM:
+            return None
+        most = summary_price(shown)
+        reserved = self._reserve(most)
+        if reserved is None:
+            return None
+        written: Written | None = None
+        try:
+            written = self.judge.summarise(shown)
+        except ConnectorError as error:
+            log.warning("story %d: %s", shown[0].story or shown[0].id, error)
+        self.store.settle(reserved[0], 1)
+        self.store.settle(reserved[1], (written and written.tokens) or most)
+        return written
+
+    def _reserve(self, most: float) -> tuple[int, int] | None:
+        """Reserve a call and its tokens; None: the day's budget does not allow it."""
+        section, now = self.config.judge, self.now()
         call = self.store.reserve(CALLS, 1, Allowance(math.inf, section.calls_a_day), now)
         if call is None:
-            return False
+            return None
         tokens = self.store.reserve(TOKENS, most, Allowance(math.inf, section.tokens_a_day), now)
         if tokens is None:
             self.store.settle(call, 0)
+            return None
+        return call, tokens
+
+    def _ask(self, judge: Judge, stored: StoredPost) -> bool:
+        """Ask about one post; False: the day's budget does not allow it."""
+        section, now, most = self.config.judge, self.now(), price(stored.post)
+        reserved = self._reserve(most)
+        if reserved is None:
             return False
+        call, tokens = reserved
         try:
             said = judge.ask(stored.post)
         except BadPayload as error:

@@ -272,6 +272,8 @@ class JudgeSection(BaseModel):
     """It is asked where a label's probability is at least this…"""
     high: float = Field(default=0.75, gt=0, le=1)
     """…and at most this."""
+    summaries: bool = False
+    """It also writes a sentence on each story of a briefing, marked as a model's, with its sources."""
 
 
 class FeedEntry(BaseModel):
