@@ -98,10 +98,14 @@ def briefing_due(
             continue
         due = datetime.combine(on, at, zone).astimezone(UTC)
         is_past = local.replace(tzinfo=None) >= datetime.combine(on, at)
-        # A date that a zone skipped altogether leads to another one.
-        if is_past and now - due <= LATEST_BRIEFING and due.astimezone(zone).date() == on:
+        if is_past and now - due <= LATEST_BRIEFING and _exists(on, zone):
             return on
     return None
+
+
+def _exists(on: date, zone: ZoneInfo) -> bool:
+    """Tell a date that a zone skipped altogether, as one does that moves across the date line."""
+    return datetime.combine(on, time(12), zone).astimezone(UTC).astimezone(zone).date() == on
 
 
 def last_done(done: Collection[date], today: date, strange: date | None) -> tuple[date | None, date | None]:
