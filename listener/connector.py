@@ -206,6 +206,13 @@ class Connector:
         """
         return ()
 
+    def whose(self, text: str) -> str | None:
+        """Give the handle or native_id that posts have of the account which a person writes as `text`.
+
+        None: not certainly an account of this platform. No I/O.
+        """
+        return None
+
     def follows(self) -> Iterator[Follow]:
         """Yield whom the user follows there, their lists too, in as many requests as it takes."""
         raise NotImplementedError

@@ -439,7 +439,9 @@ def reference() -> list[tuple[str, str, str, str]]:
 
 
 def kind_of(section: str) -> str:
-    return {"[feeds]": "FeedEntry", "[goals]": "GoalEntry"}.get(section, f"{section.title()}Section")
+    if not section.startswith("["):
+        return f"{section.title()}Section"
+    return "PersonEntry" if section == "[people]" else f"{section.strip('[s]').title()}Entry"
 
 
 def shown(default: object) -> str:

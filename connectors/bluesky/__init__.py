@@ -163,6 +163,11 @@ class Bluesky(Connector):
         is_login = self.settings.app_password is not None and account(self.settings.handle or "") == query.rest
         return (_feed(query), _feed(Query("notifications"))) if is_login else (_feed(query),)
 
+    def whose(self, text: str) -> str | None:
+        """Take a handle, a DID, the page of an account."""
+        query = pasted(text)
+        return query.rest if query is not None and query.kind == "author" else None
+
     def follows(self) -> Iterator[Follow]:
         """Yield whom I follow, and the members of my lists; both are public."""
         if self.settings.handle is None:

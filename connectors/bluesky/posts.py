@@ -14,6 +14,8 @@ from listener.types import Account, Counts, Media, Post
 
 PLATFORM: Final = "bluesky"
 HIDDEN_FROM_STRANGERS: Final = "!no-unauthenticated"
+HOSTED: Final = (".bsky.social", ".brid.gy")
+"""Domains under which somebody else gives out handles."""
 """An author's label: show me to members only. Source: https://docs.bsky.app/docs/advanced-guides/moderation."""
 WARNINGS: Final = frozenset(
     {"porn", "sexual", "nudity", "graphic-media", "gore", "sexual-figurative", "nsfl", "self-harm", "!warn", "!hide"}
@@ -105,7 +107,18 @@ def account(author: Mapping[str, Any]) -> Account:
         is_bot=True if "bot" in labels else None,
         # The stream tells nothing of an author but the DID.
         opted_out=HIDDEN_FROM_STRANGERS in labels if "labels" in author else None,
+        proved=_domain(handle),
     )
+
+
+def _domain(handle: object) -> tuple[str, ...]:
+    """Give the domain that is an author's name, which the platform has checked; that of a host is not their own.
+
+    Source: https://atproto.com/specs/handle, "Handle Resolution", read 2026-11-23.
+    """
+    if not isinstance(handle, str) or handle == "handle.invalid" or handle.lower().endswith(HOSTED):
+        return ()
+    return (handle.lower(),)
 
 
 def permalink(uri: str) -> str:

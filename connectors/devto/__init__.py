@@ -100,6 +100,11 @@ class DevTo(Connector):
         query, found = pasted(account), self.feed_for(account)
         return (found,) if found is not None and query is not None and query.kind == "user" else ()
 
+    def whose(self, text: str) -> str | None:
+        """Take the page of an account, or `devto:user/name`."""
+        query = pasted(text)
+        return query.value if query is not None and query.kind == "user" else None
+
     def _list_page(self, body: Any, query: Query, held: Walk) -> Page:
         if not isinstance(body, dict) or not isinstance(body.get("read"), dict):
             raise BadPayload("the answer is not what was put together")

@@ -108,6 +108,11 @@ class Discourse(Connector):
         mentioned = Query(query.forum, "search", f"@{query.value}")
         return tuple(found for one in (query, mentioned) if (found := self.feed_for(f"discourse:{one}")))
 
+    def whose(self, text: str) -> str | None:
+        """Take the page of a user, or `discourse:FORUM/u/name`."""
+        query = pasted(text)
+        return f"{query.forum}/{query.value}" if query is not None and query.kind == "u" else None
+
     def fill(self, feed: Feed, gap: Gap) -> str | None:
         """Go back through the numbers of posts; lists of topics know no place to begin."""
         query = Query.read(feed.query)

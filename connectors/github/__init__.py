@@ -157,6 +157,10 @@ class GitHub(HttpConnector):
         wanted = ("notifications", f"search:mentions:{name}", f"search:author:{name}")
         return tuple(_feed(query) for text in wanted if (query := Query.read(text)) is not None)
 
+    def whose(self, text: str) -> str | None:
+        """Take the page of a profile, or `github:name`; a bare `@name` may be of any platform."""
+        return None if text.strip().startswith("@") else login(text)
+
     def _credentials(self, *, needed: bool) -> dict[str, str]:
         if self.settings.token is None and not needed:
             return {}

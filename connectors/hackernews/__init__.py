@@ -102,6 +102,10 @@ class HackerNews(Connector):
         found = () if name is None else (f"user:{name}", f"replies:{name}")
         return tuple(Feed(0, self.name, query, self.name, *_shown(query)) for query in found)
 
+    def whose(self, text: str) -> str | None:
+        """Take `hn:NAME`, and the page of a profile."""
+        return pasted.user(text)
+
     def recheck(self, native_ids: Sequence[str]) -> Page:
         """Read items again, one request each; what was deleted or killed is gone."""
         numbers = [int(name) for name in native_ids if name.isascii() and name.isdigit()][: limits.RECHECKED]

@@ -96,6 +96,11 @@ class Lemmy(HttpConnector):
         query = own(account)
         return () if query is None else (_feed(query),)
 
+    def whose(self, text: str) -> str | None:
+        """Take `@name@instance` of a known instance, and the page of a user."""
+        query = own(text)
+        return None if query is None else f"@{query.value}" + ("" if "@" in query.value else f"@{query.instance}")
+
     def fill(self, feed: Feed, gap: Gap) -> str | None:
         """Walk back from the newest post to the gap's older end; the list knows no other place to begin."""
         walk = walks.filling(gap)

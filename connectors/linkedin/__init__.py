@@ -4,11 +4,12 @@ Nothing else may be read by anybody: no home feed, no search, no member's posts.
 read by a connector for mail.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from pydantic import Field, SecretStr
 
@@ -139,6 +140,11 @@ class LinkedIn(HttpConnector):
     def missing(self) -> str | None:
         """Say that the token is missing."""
         return None if self.settings.token else f"{KEY} is not set (your own export needs none: `listener import`)"
+
+    def whose(self, text: str) -> str | None:
+        """Take the page of a member, which nobody may read, but whose name is in the user's own export."""
+        match = re.fullmatch(r"(?:https?://)?(?:\w+\.)?linkedin\.com/in/([\w%-]+)/?", text.strip(), re.IGNORECASE)
+        return None if match is None else unquote(match[1])
 
     def read_archive(self, path: Path) -> Iterator[tuple[Feed, Page]]:
         """Yield what an export holds: a ZIP, the folder it was unpacked to, or one of its CSV files."""

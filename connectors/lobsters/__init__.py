@@ -87,6 +87,11 @@ class Lobsters(HttpConnector):
         found = self.feed_for(account)
         return (found,) if found is not None and found.query.startswith("~") else ()
 
+    def whose(self, text: str) -> str | None:
+        """Take the page of an account, or `lobsters:~name`."""
+        query = pasted(text)
+        return query.text.removeprefix("~") if query is not None and query.text.startswith("~") else None
+
     def _stories_page(self, body: Any, query: Query, held: Walk) -> Page:
         if not isinstance(body, list) or (
             body and not any(isinstance(one, dict) and "short_id" in one for one in body)

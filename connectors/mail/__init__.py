@@ -3,6 +3,7 @@
 Both protocols are named exceptions to the one door for HTTP: they reach the hosts of the configuration and no other.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -123,6 +124,11 @@ class Mail(Connector):
         """Give my own mailbox, where the account is its name."""
         is_mine = self.settings.user is not None and account.strip().lower() == self.settings.user.lower()
         return (_feed(Query("imap", self.settings.folder)),) if is_mine else ()
+
+    def whose(self, text: str) -> str | None:
+        """Take an address."""
+        match = re.fullmatch(r"(?:mailto:)?([\w.+-]+@[\w-]+(?:\.[\w-]+)+)", text.strip())
+        return None if match is None else match[1].lower()
 
     def read_archive(self, path: Path) -> Iterator[tuple[Feed, Page]]:
         """Yield the messages of an mbox (list archives, mail programs, exports; also `.gz`) or of one `.eml`."""

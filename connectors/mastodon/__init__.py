@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from pydantic import Field, SecretStr, field_validator
 
 from connectors.mastodon import pages, people, posts, streams, walks
-from connectors.mastodon.queries import NEED_A_TOKEN, Query, pasted
+from connectors.mastodon.queries import KNOWN_SERVERS, NEED_A_TOKEN, Query, pasted
 from listener import connector
 from listener.connector import HttpConnector, Traits, gather, json_body, read, refuse_web_page, secret
 from listener.errors import BadPayload, ConnectorError, NotAuthorised
@@ -106,7 +106,8 @@ class Mastodon(HttpConnector):
             return _named(_found(body, held), feed, query)
         listed = pages.entries(body)
         root = {query.value: held.extra["uri"]} if "uri" in held.extra else {}
-        page = replace(pages.page(listed, query.server, root), quotas=pages.quotas(answer.headers))
+        page = self._checked(pages.page(listed, query.server, root), query.server)
+        page = replace(page, quotas=pages.quotas(answer.headers))
         if query.kind == "post":
             return _named(_thread(page, held, is_post=cursor is None), feed, query)
         items = [Item(entry.native_id, entry.at) for entry in listed if entry.native_id]
@@ -137,6 +138,11 @@ class Mastodon(HttpConnector):
             return ()
         has_token = "@" not in query.value[1:] and self._token(query.server) is not None
         return (_feed(query), *((_feed(Query(query.server, "notifications")),) if has_token else ()))
+
+    def whose(self, text: str) -> str | None:
+        """Take `@name@server`, and the page of an account on a known server."""
+        query = pasted(text, self.settings.server)
+        return query.title if query is not None and query.by_name else None
 
     def fill(self, feed: Feed, gap: Gap) -> str | None:
         """Go back from the gap's newer end; a home timeline keeps only its newest posts."""
@@ -191,10 +197,17 @@ class Mastodon(HttpConnector):
                 cursor = page.cursor
                 yield page
             for event in streams.events(chain([first], lines)):
-                page = pages.happened(event, query.server, cursor, seen)
+                page = self._checked(pages.happened(event, query.server, cursor, seen), query.server)
                 cursor = page.cursor
                 yield page
         raise ConnectorError("the stream ended")
+
+    def _checked(self, page: Page, server: str) -> Page:
+        """Take a server's word on which pages link back to an author where it is the user's own, or a known one.
+
+        A server that anybody may have set up could say that of anybody.
+        """
+        return page if server == self.settings.server or server in KNOWN_SERVERS else pages.unproved(page)
 
     # the network
 

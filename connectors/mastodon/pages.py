@@ -68,6 +68,12 @@ def page(listed: Sequence[Entry], server: str, known: Mapping[str, str]) -> Page
     return Page(came, archive=frozenset(announced - own), rejects=rejects)
 
 
+def unproved(page: Page) -> Page:
+    """Forget which pages are said to link back to the authors of posts."""
+    came = (replace(one, account=one.account and replace(one.account, proved=())) for one in page.posts)
+    return replace(page, posts=tuple(came))
+
+
 def happened(event: streams.Event, server: str, cursor: str | None, seen: dict[str, str]) -> Page:
     """Turn an event into a page; a deletion of a post that this connection has not seen stays unknown."""
     if event.name == streams.DELETED and event.data in seen:

@@ -132,6 +132,7 @@ def account(value: object, server: str) -> Account | None:
         followers=followers if type(followers) is int and followers >= 0 else None,
         is_bot=bot if isinstance(bot, bool) else None,
         opted_out=_opted_out(value),
+        proved=_proved(value),
     )
 
 
@@ -258,6 +259,13 @@ def _opted_out(value: Mapping[str, Any]) -> bool:
         return True
     said = [str(value.get("note") or ""), *(str(field.get("value")) for field in _each(value, "fields"))]
     return _NOBOT.search(to_text(" ".join(said)[:_LIMIT])) is not None
+
+
+def _proved(value: Mapping[str, Any]) -> tuple[str, ...]:
+    """List the addresses that link back to an account. Source: https://docs.joinmastodon.org/entities/Account/#Field."""
+    checked = [str(one.get("value"))[:_LIMIT] for one in _each(value, "fields") if one.get("verified_at")]
+    found = ([urls.safe(text)] if "<" not in text else links(text, "") for text in checked)
+    return tuple(dict.fromkeys(link for some in found for link in some if link))
 
 
 def _each(value: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

@@ -140,6 +140,10 @@ class Nostr(Connector):
         found = key(account) if account.strip().removeprefix("nostr:").startswith(("npub1", "nprofile1")) else None
         return () if found is None else (_feed(Query("author", found)), _feed(Query("mentions", found)))
 
+    def whose(self, text: str) -> str | None:
+        """Take a public key in any of its forms."""
+        return key(text)
+
     def follows(self) -> Iterator[Follow]:
         """Yield whom I follow, with the names that they give themselves."""
         own = key(self.settings.pubkey or "")

@@ -160,6 +160,11 @@ class Reddit(HttpConnector):
         own = _feed(Query("user", name))
         return (own, _feed(Query("inbox"))) if has_login and is_me else (own,)
 
+    def whose(self, text: str) -> str | None:
+        """Take `u/name`, and the page of a profile."""
+        name = account(text)
+        return None if name is None else f"u/{name}"
+
     def recheck(self, native_ids: Sequence[str]) -> Page:
         """Read posts again, 100 a request; only with keys, without them nothing comes."""
         names = [name for name in native_ids if re.fullmatch(r"t[13]_\w+", name)][: limits.RECHECKED]

@@ -26,6 +26,7 @@ ACCEPT: Final = (
 BLOCKED_S: Final = 3_600.0
 PLATFORM: Final = "rss"
 
+_WHOLE_SITE: Final = re.compile(r"/?|[^~@]*/(?:feeds?|rss2?|atom|index|posts|[\w-]+\.(?:xml|rss|atom|rdf|json))/?")
 _BARE: Final = re.compile(r"(?:[\w-]+(?:\.[\w-]+)+|localhost)(?::\d{1,5})?(?:[/?#]\S*)?")
 
 
@@ -118,6 +119,14 @@ class Rss(HttpConnector):
         query, platform = presets.feed_address(url) or (url, PLATFORM)
         found = urls.safe(query)
         return None if found is None else Feed(0, self.name, found, platform)
+
+    def whose(self, text: str) -> str | None:
+        """Take a site or its feed: whoever speaks there. Of a page inside a site nobody knows whose it is."""
+        feed = self.feed_for(text)
+        if feed is None or feed.platform != PLATFORM:
+            return None
+        parts = urlsplit(feed.query)
+        return parts.netloc.lower().removeprefix("www.") if _WHOLE_SITE.fullmatch(parts.path) else None
 
     def discover(self, answer: Answer, feed: Feed) -> tuple[Feed, ...]:
         """List the feeds that a page names; where it names none, the places where feeds are usually kept."""

@@ -133,8 +133,17 @@ def _account(entry: Entry, context: Context) -> Account | None:
     if preset and (handle := apply(preset.handle, fields, context.host)):
         return Account(platform, f"{number}/{handle}", handle)
     is_whole_site = urlsplit(context.home or "/-").path in ("", "/")
-    voice = _site(context) if is_whole_site else str(number)
-    return None if preset else Account(platform, voice, None, context.title, context.home)
+    voice = _site(context) if is_whole_site else f"{_site(context)} #{number}"
+    proved = _domain(context) if is_whole_site else ()
+    return None if preset else Account(platform, voice, None, context.title, context.home, proved=proved)
+
+
+def _domain(context: Context) -> tuple[str, ...]:
+    """Give the domain that a site's own feed speaks for: it came from there, and not out of somebody's folder there."""
+    home = urlsplit(context.home or "").netloc.lower().removeprefix("www.")
+    path = urlsplit(context.feed.query).path.strip("/")
+    is_its_own = home == context.host.removeprefix("www.") and re.fullmatch(r"[\w.-]*", path) is not None
+    return (home,) if is_its_own and home else ()
 
 
 def _site(context: Context) -> str:

@@ -173,6 +173,11 @@ class StackExchange(HttpConnector):
         found = [Query(me.site, route, number=me.number) for route in ("user", "user replies", "mentions")]
         return tuple(map(_feed, [*found, Query("", "inbox")] if self.settings.access_token is not None else found))
 
+    def whose(self, text: str) -> str | None:
+        """Take the page of a user."""
+        found = user(text)
+        return None if found is None else f"{found.site}/{found.number}"
+
     def recheck(self, native_ids: Sequence[str]) -> Page:
         """Read questions and answers again, and comments; what does not come is gone. Only with a key.
 

@@ -162,6 +162,11 @@ class X(Connector):
             return ()
         return _feed(Query("mentions", query.rest)), _feed(query)
 
+    def whose(self, text: str) -> str | None:
+        """Take the page of an account, or `x:@name`; a bare `@name` may be of any platform."""
+        query = pasted(text)
+        return query.rest if query is not None and query.kind == "user" else None
+
     def recheck_cost(self, count: int) -> float:
         """Give what it costs where every post was edited since."""
         return round(2 * count * pages.POST, 6)

@@ -148,6 +148,10 @@ class YouTube(HttpConnector):
             return ()
         return (_feed(Query("channel", whom)), _feed(Query("comments", whom)))
 
+    def whose(self, text: str) -> str | None:
+        """Take the page of a channel, or `youtube:` and its id or handle."""
+        return channel(text)
+
     def recheck(self, native_ids: Sequence[str]) -> Page:
         """Read videos and comments again, 50 a request; those that do not come are gone. Only with a key."""
         if self.settings.key is None:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from listener import health, schedule
 from listener.app.judging import CALLS, TOKENS, Judging
+from listener.app.knowing import Knowing
 from listener.app.learning import Learning
 from listener.app.measuring import Measuring
 from listener.app.rooms import user_config
@@ -43,7 +44,7 @@ STORY_DAYS: Final = 7.0
 """How long a post can found a story that later ones join."""
 
 
-class App(Learning, Measuring, Judging):
+class App(Learning, Measuring, Judging, Knowing):
     """The verbs."""
 
     def connector_rows(self) -> list[ConnectorRow]:

@@ -87,6 +87,7 @@ class Rooms:
         try:
             self._sync_feeds(store)
             self._sync_goals(store)
+            self._sync_people(store)
         except StoreError:
             if store.damage is None:  # else it is for reading only, and what it has is shown
                 raise
@@ -264,6 +265,19 @@ class Rooms:
         if (store.get_meta("goals") or "[]") != known:
             store.keep_goals(names)
             store.set_meta("goals", known)
+
+    def _sync_people(self, store: Store) -> None:
+        """Bring the configuration's people, and the user as one of them, into the store."""
+        from listener.app.accounts import Accounts
+
+        config = self.config
+        said = (config.me, config.people, sorted(config.policy.link_identities))
+        known = blake2b(repr(said).encode(), digest_size=8).hexdigest()
+        nothing = not config.people and not config.me.accounts and config.path is None
+        if store.get_meta("config_people") == known or nothing:
+            return
+        store.configure_people(Accounts(self.described, self.policy).configured(config), self.now())
+        store.set_meta("config_people", known)
 
     def _mine(self, text: str) -> list[Feed]:
         """List the feeds of an account of the user's own."""

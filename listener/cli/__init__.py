@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "briefing": ("run", "Print the briefing: stories, leads and questions, with an end."),
     "connectors": ("connectors", "List what can be read: what each connector needs, costs and allows."),
     "accounts": ("connectors", "List whom you follow, or import it from a platform."),
+    "people": ("people", "Say who is who: people, their accounts, their circles."),
     "import": ("connectors", "Keep the posts of a file you have: an export, an mbox, CSV, JSON Lines."),
     "prune": ("care", "Delete what the retention no longer covers."),
     "doctor": ("care", "Look for what is wrong, and say what to do."),

@@ -98,10 +98,10 @@ class Config(BaseModel):
     policy: PolicySection = PolicySection()
     feeds: Annotated[tuple[FeedEntry, ...], LIST] = ()
     goals: Annotated[tuple[GoalEntry, ...], LIST] = ()
+    people: Annotated[tuple[PersonEntry, ...], LIST] = ()
     channels: Annotated[tuple[ChannelEntry, ...], LIST] = ()
     alerts: AlertsSection = AlertsSection()
     rules: Annotated[tuple[RuleEntry, ...], LIST] = ()
-    people: Annotated[tuple[PersonEntry, ...], LIST] = ()
     # Any: each connector brings its own settings model, see `connector_settings`.
     connectors: Mapping[str, dict[str, Any]] = Field(default={}, repr=False)
 

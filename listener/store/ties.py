@@ -20,8 +20,9 @@ _OF_TIES: Final = (
     " cross join names n on n.name = t.platform cross join accounts a indexed by accounts_native"
     " on a.platform = n.id and a.native_id in (t.name, lower(t.name))"
     " union select t.person, 0, a.id from ties t"
-    " cross join names n on n.name = t.platform cross join accounts a indexed by accounts_native"
-    " on a.platform = n.id and a.native_id >= lower(t.name) || ' ' and a.native_id < lower(t.name) || '!'"
+    " cross join names n on n.name = t.platform cross join (select '' www union all select 'www.') w"
+    " cross join accounts a indexed by accounts_native"
+    " on a.platform = n.id and a.native_id >= www || lower(t.name) || ' ' and a.native_id < www || lower(t.name) || '!'"
     " where instr(t.name, '.') and not instr(t.name, ' ') and not instr(t.name, '/')"
     " order by 2, 1 desc"
 )
