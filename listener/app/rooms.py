@@ -27,6 +27,7 @@ from listener.types import LABELS, Feed, Label
 if TYPE_CHECKING:
     from listener.app.goals import Goals
     from listener.app.scorer import Scorer
+    from listener.app.watcher import Watcher
     from listener.connector import Connector
     from listener.drafting import Tools
     from listener.http import Client
@@ -87,6 +88,7 @@ class Rooms:
         try:
             self._sync_feeds(store)
             self._sync_goals(store)
+            self._sync_rules(store)
             self._sync_people(store)
         except StoreError:
             if store.damage is None:  # else it is for reading only, and what it has is shown
@@ -129,6 +131,14 @@ class Rooms:
         from listener.app.goals import Goals
 
         return Goals([entry.goal() for entry in self.config.goals], self.classifier, self.store)
+
+    @cached_property
+    def watcher(self) -> "Watcher":
+        """Build what knows the rules, the mutes and who is who."""
+        from listener.app.watcher import Watcher
+
+        section = self.config.briefing
+        return Watcher(self.store, self.policy, self.thresholds, section.zone(), section.at)
 
     @cached_property
     def links(self) -> "LinkRules":
@@ -179,6 +189,7 @@ class Rooms:
             policy=self.policy,
             language=Detector(),
             relate=self.goals.relate,
+            watch=self.watcher.watches,
             now=self.now,
             dice=random.random,
             obstacle=lambda: full_disk(self.store_path),
@@ -278,6 +289,21 @@ class Rooms:
             return
         store.configure_people(Accounts(self.described, self.policy).configured(config), self.now())
         store.set_meta("config_people", known)
+
+    def _sync_rules(self, store: Store) -> None:
+        """Bring the configuration's rules into the store, and those that are there without a word."""
+        from listener.rules import Rule, Source, built_in
+
+        if self.config.path is None and not self.config.rules and store.rules_mark():
+            return
+        wanted: list[tuple[Rule, Source]] = [(entry.rule(), "configuration") for entry in self.config.rules]
+        taken = {rule.name.casefold() for rule, _ in wanted}
+        own = built_in([entry.goal() for entry in self.config.goals], self.config.alerts.channel)
+        wanted += [(rule, "built in") for rule in own if rule.name.casefold() not in taken]
+        known = blake2b(repr(wanted).encode(), digest_size=8).hexdigest()
+        if store.get_meta("config_rules") != known:
+            store.sync_rules(wanted, self.now())
+            store.set_meta("config_rules", known)
 
     def _mine(self, text: str) -> list[Feed]:
         """List the feeds of an account of the user's own."""
