@@ -21,7 +21,7 @@ DAYS: Final = 28
 LEAST_DAYS: Final = 7
 """Days of history before anything can be called a spike."""
 DEVIATIONS: Final = 4.0
-"""A spike is so many deviations above the usual: one day in thousands by chance alone."""
+"""A spike is so many deviations above the usual: one day in thousands by chance alone, or fewer."""
 TIMES: Final = 2.0
 """And at least so many times the usual."""
 LEAST_POSTS: Final = 5
@@ -32,6 +32,10 @@ RARE: Final = 8
 NEARLY: Final = 1.5
 COOLDOWN_DAYS: Final = 3
 """What is talked about for days is told once."""
+MEDIAN_BELOW: Final = 0.7
+"""The median of small counts is up to so much below their mean."""
+LOPSIDED: Final = 2.0
+"""Small counts (Poisson) reach further up than deviations tell."""
 MAD_TO_SIGMA: Final = 1.4826
 
 LOUD: Final = 1.5
@@ -181,8 +185,9 @@ def _from(before: Sequence[int], usual: float) -> float:
     """Give the least number of posts that is a spike."""
     deviation = MAD_TO_SIGMA * median([abs(count - usual) for count in before])
     loudest = sorted(before, reverse=True)[len(before) // RARE]
-    chance = DEVIATIONS * max(deviation, math.sqrt(max(usual, 1.0)))
-    return max(LEAST_POSTS, TIMES * usual, usual + chance, NEARLY * loudest)
+    mean = usual + MEDIAN_BELOW
+    chance = mean + DEVIATIONS * max(deviation, math.sqrt(mean)) + LOPSIDED
+    return max(LEAST_POSTS, TIMES * usual, chance, NEARLY * loudest)
 
 
 def of_topic(
