@@ -44,7 +44,7 @@ class Terms:
     quiet: tuple[Span, ...] = ()
     """Its own quiet hours, beside those of everything."""
     through_quiet: bool = False
-    """Alerts of high priority come at night, too."""
+    """Its alerts come in quiet hours, too."""
     cooldown_s: float = 0.0
     """Shortest time between two messages; what comes between goes with the second."""
     cap_hour: int = 20
@@ -78,6 +78,11 @@ class AlertRow:
     id: int = 0
     """The store's number; 0 before it is kept."""
     rule_name: str = ""
+
+    @property
+    def is_high(self) -> bool:
+        """Tell an alert that caps and cooldowns do not hold back."""
+        return self.priority >= HIGH
 
 
 @dataclass(frozen=True, slots=True)

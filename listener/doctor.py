@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from listener import limits
 from listener.errors import ListenerError, StoreError
@@ -14,6 +14,8 @@ from listener.store import Store
 from listener.types import FeedState
 from listener.wording import counted
 
+LATE: Final = timedelta(hours=1)
+"""An alert that is due for longer has nobody who delivers it."""
 Level = Literal["ok", "warning", "error"]
 
 
@@ -61,6 +63,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
     yield from _attempt("settings", lambda: (Finding("error", "settings", fault) for fault in patient.settings()))
     yield from _attempt("store", lambda: _store(patient))
     yield from _attempt("feeds", lambda: _feeds(patient))
+    yield from _attempt("alerts", lambda: _alerts(patient))
     yield _disk(patient.store_path)
     yield from _attempt("network guard", lambda: _guard(patient))
     yield from _attempt("classifier", lambda: iter([Finding("ok", "classifier", patient.model())]))
@@ -117,6 +120,18 @@ def _feed(state: FeedState) -> Finding:
         return Finding("warning", name, "was due more than a day ago; is `listener up` or `listener poll` running?")
     again = "waits for you" if state.next_poll_at is None else f"next try {state.next_poll_at:%Y-%m-%d %H:%M} UTC"
     return Finding("warning", name, f"{state.error} ({again}, failed {counted(state.failures, 'time')})")
+
+
+def _alerts(patient: Patient) -> Iterator[Finding]:
+    store = patient.store()
+    counts = store.alert_counts()
+    if lost := counts.get("dead", 0):
+        what = "`listener alerts list --state dead` says why, `listener alerts resend ID` sends them again"
+        yield Finding("warning", "alerts", f"{counted(lost, 'alert')} could not be delivered and given up: {what}")
+    for channel in store.channels_due(patient.now - LATE):
+        yield Finding("warning", "alerts", f"{channel}: due for more than an hour; is `listener up` running?")
+    if sent := counts.get("sent", 0):
+        yield Finding("ok", "alerts", f"{counted(sent, 'alert')} delivered")
 
 
 def _disk(path: Path) -> Finding:

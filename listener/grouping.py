@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, tzinfo
 from itertools import filterfalse, groupby
 from typing import Final
 
-from listener.alerts import HIGH, AlertRow, Kind, Terms, loud_at
+from listener.alerts import AlertRow, Kind, Terms, loud_at
 from listener.quiet import Span
 
 TOGETHER: Final = 5
@@ -77,14 +77,14 @@ class _Planning:
     def __init__(self, recent: Sequence[Recent], now: datetime, terms: Mapping[int, Terms], house: House) -> None:
         self.recent, self.now, self.terms, self.house = list(recent), now, terms, house
         self.found = Planned()
-        self._loud: dict[tuple[int, bool], datetime | None] = {}
+        self._loud: dict[int, datetime | None] = {}
 
     def plan(self, due: Sequence[AlertRow]) -> Planned:
         self.found.drops = {row.id: "its rule is gone" for row in due if row.rule not in self.terms}
         awake = self._awake([row for row in due if row.rule in self.terms])
         self._retry(row for row in awake if row.message is not None)
         bundles = _bundles(row for row in awake if row.message is None)
-        for some in _grouped(filter(self._is_at_once, bundles), lambda one: (one[0].priority < HIGH, one[0].rule)):
+        for some in _grouped(filter(self._is_at_once, bundles), lambda one: (not one[0].is_high, one[0].rule)):
             self._send(some)
         for some in _grouped(filterfalse(self._is_at_once, bundles), lambda one: self._terms(one).lang or ""):
             self._pack(some)
@@ -109,12 +109,12 @@ class _Planning:
         return [row for row in rows if _name(row) not in until]
 
     def _loud_at(self, row: AlertRow) -> datetime | None:
-        terms, high = self.terms[row.rule], row.priority >= HIGH
-        if high and terms.through_quiet:
+        terms = self.terms[row.rule]
+        if terms.through_quiet:
             return None
-        if (row.rule, high) not in self._loud:
-            self._loud[row.rule, high] = loud_at(terms, self.house.quiet, self.now, self.house.zone)
-        return self._loud[row.rule, high]
+        if row.rule not in self._loud:
+            self._loud[row.rule] = loud_at(terms, self.house.quiet, self.now, self.house.zone)
+        return self._loud[row.rule]
 
     # messages
 
@@ -127,7 +127,7 @@ class _Planning:
     def _send(self, bundles: Sequence[Bundle]) -> None:
         """Send a rule's new alerts one by one or together, or hold them."""
         rule, terms = bundles[0][0].rule, self._terms(bundles[0])
-        until = self._held_until(rule, terms, high=bundles[0][0].priority >= HIGH)
+        until = self._held_until(rule, terms, high=bundles[0][0].is_high)
         before = self._times(WINDOW, rule)
         if until is None and len(before) >= TOGETHER - 1:
             until = before[0] + WINDOW
@@ -137,7 +137,7 @@ class _Planning:
             self._pack(bundles)
         else:
             for number, bundle in enumerate(bundles):
-                if number and (until := self._held_until(rule, terms, high=bundle[0].priority >= HIGH)) is not None:
+                if number and (until := self._held_until(rule, terms, high=bundle[0].is_high)) is not None:
                     self._hold(bundles[number:], until)
                     return
                 self._pack([bundle])

@@ -194,11 +194,11 @@ def test_nothing_comes_at_night_and_all_of_it_in_the_morning():
     assert said(planned(held, house=house, now=MORNING)) == [("digest", [3, 2, 1])]
 
 
-def test_a_rule_may_let_what_is_urgent_through_the_night():
-    rows = [row(1), row(3, priority=HIGH)]
+def test_a_rule_may_let_its_alerts_through_the_night():
+    rows = [row(1), row(2, 2, priority=HIGH)]
     found = planned(rows, terms=Terms("r", through_quiet=True), house=House(BERLIN, NIGHT), now=MIDNIGHT)
-    assert said(found) == [("one", [3])]
-    assert set(found.holds) == {1}
+    assert said(found) == [("one", [1])]
+    assert set(found.holds) == {2}
 
 
 def test_a_rules_own_quiet_hours_are_its_own():

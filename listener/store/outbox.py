@@ -6,6 +6,7 @@ out knows nothing of how that try ended: the alert becomes `unknown`, and goes a
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from sqlite3 import Connection
 from typing import Final
@@ -33,10 +34,7 @@ _LOST: Final = (
     f" due_at = iif(tries < {TRIES}, ?1, null), error = 'the program stopped while it was sent'"
     " where channel = ?2 and state = 'sending' and due_at <= ?1 returning message"
 )
-_DUE: Final = (
-    f"select {_COLUMNS} where a.channel = ? and a.due_at <= ? and a.state <> 'sending'"
-    " order by a.priority desc, a.id desc limit ?"
-)
+_DUE: Final = f"select {_COLUMNS} where a.channel = ? and a.due_at <= ? order by a.priority desc, a.id desc limit ?"
 _RECENT: Final = (
     "select rule, message, max(sent_at) from alerts where channel = ?1 and sent_at > ?2 group by rule, message"
     " union all select distinct rule, message, ?3 from alerts where channel = ?1 and state = 'sending' and due_at > ?3"
@@ -118,7 +116,7 @@ class Outbox(Books):
             connection.executemany(_DROP, [(why, number) for number, why in planned.drops.items()])
             if not planned.parcels:
                 return None
-            return _take(connection, planned.parcels[0], token, ms(now + timedelta(seconds=lease_s)))
+            return _take(connection, planned.parcels[0], token, now + timedelta(seconds=lease_s))
 
     def finish_alerts(
         self, claimed: Claimed, token: str, outcome: Outcome, now: datetime, *, took_ms: int = 0
@@ -186,13 +184,14 @@ def _recent(connection: Connection, channel: str, now: datetime, terms: Mapping[
     return [Recent(rule, moment(at), key or "") for rule, key, at in found]
 
 
-def _take(connection: Connection, parcel: Parcel, token: str, until: int) -> Claimed:
+def _take(connection: Connection, parcel: Parcel, token: str, until: datetime) -> Claimed:
     key = parcel.key or token
-    numbers = json.dumps([row.id for row in parcel.alerts])
-    connection.execute(_TAKE, (key, token, until, numbers))
-    taken = connection.execute(f"select {_COLUMNS} where a.id in {_GIVEN}", (numbers,))
-    found = {row.id: row for row in map(_row, taken)}
-    return Claimed(key, parcel.kind, tuple(found[row.id] for row in parcel.alerts))
+    connection.execute(_TAKE, (key, token, ms(until), json.dumps([row.id for row in parcel.alerts])))
+    taken = (
+        replace(row, state="sending", message=key, due_at=until, tries=row.tries + 1, error=None)
+        for row in parcel.alerts
+    )
+    return Claimed(key, parcel.kind, tuple(taken))
 
 
 def _log(
