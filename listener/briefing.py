@@ -1,27 +1,21 @@
-"""What is worth your minutes: stories, then leads, then questions, inside a time box that has an end.
+"""What a briefing is: its sections, what ranking found for them, and what is shown in the end.
 
-Two steps, because the texts of a day's posts are not read for ranking: `choose` ranks what arrived and names the posts
-to fetch; `timebox.compose` fills the minutes with them.
+Three steps, because the texts of a day's posts are not read for ranking: `ranking.choose` ranks what arrived and names
+the posts to fetch; `composing.compose` makes items of them; `timebox.fill` chooses those that the minutes hold.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal, Protocol
 
+from listener.people import Voice
 from listener.types import LABELS, Label
 
-Section = Literal["stories", "leads", "questions"]
-SECTIONS: Final[tuple[Section, ...]] = ("stories", "leads", "questions")
-
-ITEM_S: Final = 4.0
-"""Seconds to take in that a new item begins, and to decide about it, beside reading its words."""
-VOICES: Final = 12
-"""Most posts of one story that are fetched."""
-HALF_LIFE: Final = timedelta(hours=24)
-"""A story with half the people counts the same if it is so much newer."""
-PATIENCE: Final = timedelta(hours=72)
-"""The same for leads and questions, which wait longer for their answer."""
+Section = Literal["stories", "circles", "leads", "questions", "people", "sources"]
+SECTIONS: Final[tuple[Section, ...]] = ("stories", "circles", "leads", "questions", "people", "sources")
+RANKED: Final[tuple[Section, ...]] = ("stories", "leads", "questions")
+"""The sections whose items are posts that ranking picked."""
 
 
 class Candidate(Protocol):
@@ -55,19 +49,25 @@ class Candidate(Protocol):
     def news(self) -> float:
         """Probability."""
 
+    @property
+    def seen_at(self) -> datetime:
+        """When it arrived here."""
+
 
 @dataclass(frozen=True, slots=True)
 class BriefingRules:
-    """How long a briefing may take, and how sure a label must be."""
+    """How long a briefing may take, how sure a label must be, and what it holds."""
 
     since: datetime
     minutes: float = 10.0
     words_per_minute: float = 230.0
     thresholds: Mapping[Label, float] = field(default_factory=lambda: dict.fromkeys(LABELS, 0.5))
-
-
-SERVES_NONE: Final = 0.05
-"""A lead that serves no goal counts as if it served one so little."""
+    sections: tuple[Section, ...] = SECTIONS
+    """Those it has, in their order."""
+    most: Mapping[Section, int] = field(default_factory=dict)
+    """Most items of a section; a section that is not here is bounded by the minutes alone."""
+    circle: str | None = None
+    """Only what this circle gathers round, and its people's leads and questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,17 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A story that an earlier briefing told."""
+
+    at: datetime
+    people: int
+    """How many had spoken then."""
+    voices: tuple[tuple[int | None, int], ...] = ()
+    """(account, post) of those who had spoken then, as far as they are known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pick:
     """A story, or one post of it, that deserves a place."""
 
@@ -90,8 +101,26 @@ class Pick:
     posts: tuple[int, ...]
     """Numbers of posts, the one to show first."""
     people: int
-    """Distinct authors of the whole story."""
+    """Distinct people who spoke in the whole story, without the user."""
     newest: datetime
+    worth: float = 0.0
+    known: int = 0
+    """How many of them the user knows or follows."""
+    circles: Mapping[str, int] = field(default_factory=dict)
+    """How many of them are in each circle."""
+    joined: int | None = None
+    """How many joined since a briefing told it; None: none did."""
+    told_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Somebody of the user's people who spoke."""
+
+    voice: Voice
+    post: int
+    """Their newest post."""
+    posts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +134,39 @@ class Choice:
     """How many posts arrived."""
     chatter: int
     """How many of them are neither talked about nor lead, question or news."""
+    circles: Mapping[str, tuple[Pick, ...]] = field(default_factory=dict)
+    """What each circle gathers round, best first."""
+    heard: tuple[Heard, ...] = ()
+    accounts: Mapping[int, int | None] = field(default_factory=dict)
+    """Post to the store's number of its author."""
 
     @property
     def ids(self) -> list[int]:
         """The posts to fetch, each once."""
-        return list(dict.fromkeys(post for section in SECTIONS for pick in self.picks[section] for post in pick.posts))
+        picks = [*(self.picks[section] for section in RANKED), *self.circles.values()]
+        found = [post for part in picks for pick in part for post in pick.posts]
+        return list(dict.fromkeys([*found, *(heard.post for heard in self.heard)]))
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
+class Speaker:
     """Somebody else who talks about the same."""
 
     post_id: int
     author: str
     platform: str
+    """Where they said it; several platforms where they said it more than once."""
     url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A sentence in somebody's own words."""
+
+    post_id: int
+    author: str
+    text: str
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +198,45 @@ class StoryItem:
     post: PostItem
     people: int
     platforms: tuple[str, ...]
-    voices: tuple[Voice, ...]
+    voices: tuple[Speaker, ...]
+    summary: Quote | None = None
+    """The best sentence of its posts, where another post than the one shown has it."""
+    opposing: tuple[Quote, Quote] | None = None
+    """Two who disagree about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What a circle talks about, in one line."""
+
+    post_id: int
+    headline: str
+    people: int
+    """How many of the circle."""
+    also_in: tuple[str, ...] = ()
+    """Other circles that talk about it too."""
+
+
+@dataclass(frozen=True, slots=True)
+class CircleItem:
+    """The water cooler of one circle."""
+
+    circle: str
+    topics: tuple[Topic, ...]
+    opposing: tuple[Quote, Quote] | None = None
+    """What they disagree on, in their own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonItem:
+    """Somebody of the user's circles who was heard."""
+
+    name: str
+    circles: tuple[str, ...]
+    posts: int
+    latest: Quote
+    """The beginning of their newest post."""
+    platform: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +244,8 @@ class LeftOut:
     """How much was left out, and why."""
 
     what: Section | Literal["other posts"]
-    reason: Literal["time", "person", "chatter"]
+    reason: Literal["time", "person", "short", "chatter"]
+    """No time; a person or source with two items already; the section is kept short; nothing of all this."""
     count: int
 
 
@@ -179,107 +265,8 @@ class Briefing:
     seconds: float = 0.0
     """How long reading it takes."""
     sources_failing: tuple[str, ...] = ()
-
-
-def choose(
-    candidates: Sequence[Candidate],
-    now: datetime,
-    rules: BriefingRules,
-    relevance: Mapping[int, float] | None = None,
-) -> Choice:
-    """Rank what arrived: stories by distinct people and freshness, leads and questions by probability and freshness.
-
-    `relevance`: post to how far it serves its best goal; leads are ranked by it too. None: there are no goals.
-    A story needs two people, or one whose post is news; what is nothing of all this is chatter.
-    """
-    stories: dict[int, list[Candidate]] = {}
-    for candidate in candidates:
-        stories.setdefault(candidate.story, []).append(candidate)
-    ranked: dict[Section, list[tuple[float, Pick]]] = {
-        "stories": [_ranked_story(posts, now, rules) for posts in stories.values() if _is_story(posts, rules)],
-        "leads": _ranked_posts(stories.values(), "lead", now, rules, relevance),
-        "questions": _ranked_posts(stories.values(), "question", now, rules),
-    }
-    most = int(rules.minutes * 60 / (ITEM_S + 2)) + 20
-    picks: dict[Section, tuple[Pick, ...]] = {}
-    for section, found in ranked.items():
-        found.sort(key=lambda pair: (-pair[0], -pair[1].newest.timestamp(), pair[1].story))
-        picks[section] = tuple(pick for _, pick in found[:most])
-    worthy = {pick.story for found in ranked.values() for _, pick in found}
-    return Choice(
-        picks,
-        {section: max(len(found) - most, 0) for section, found in ranked.items()},
-        len(candidates),
-        sum(len(posts) for story, posts in stories.items() if story not in worthy),
-    )
-
-
-def _decay(age: timedelta, half_life: timedelta) -> float:
-    return float(0.5 ** min(max(age / half_life, 0.0), 1_000.0))
-
-
-def _people(posts: Sequence[Candidate]) -> int:
-    # An unknown author counts as one more person: feeds that name no author are different places.
-    known = {post.account for post in posts if post.account is not None}
-    return len(known) + sum(post.account is None for post in posts)
-
-
-def _is_story(posts: Sequence[Candidate], rules: BriefingRules) -> bool:
-    if _people(posts) > 1:
-        return True
-    # A lone lead or question has its own section, where it says more.
-    has_place = any(_score(post, label) >= rules.thresholds[label] for post in posts for label in ("lead", "question"))
-    return not has_place and any(post.news >= rules.thresholds["news"] for post in posts)
-
-
-def _score(post: Candidate, label: Label) -> float:
-    return float(getattr(post, label))
-
-
-def _ranked_story(posts: Sequence[Candidate], now: datetime, rules: BriefingRules) -> tuple[float, Pick]:
-    people = _people(posts)
-    newest = max(post.sort_at for post in posts)
-    # What the user can act on speaks for the story, so that a lead is never hidden among the voices.
-    acting = [
-        (post.lead >= rules.thresholds["lead"], post.question >= rules.thresholds["question"], post) for post in posts
-    ]
-    acting.sort(key=lambda found: (found[0], found[1], found[2].sort_at, found[2].id), reverse=True)
-    pick = Pick(posts[0].story, tuple(post.id for _, _, post in _each_person_first(acting))[:VOICES], people, newest)
-    weight = people if people > 1 else max(post.news for post in posts)
-    return weight * _decay(now - newest, HALF_LIFE), pick
-
-
-def _each_person_first(
-    posts: Sequence[tuple[bool, bool, Candidate]],
-) -> Iterable[tuple[bool, bool, Candidate]]:
-    seen: set[int | None] = set()
-    again = []
-    for found in posts:
-        account = found[2].account
-        if account is None or account not in seen:
-            seen.add(account)
-            yield found
-        else:
-            again.append(found)
-    yield from again
-
-
-def _ranked_posts(
-    stories: Iterable[Sequence[Candidate]],
-    label: Label,
-    now: datetime,
-    rules: BriefingRules,
-    relevance: Mapping[int, float] | None = None,
-) -> list[tuple[float, Pick]]:
-    def worth(post: Candidate) -> float:
-        served = 1.0 if relevance is None else max(relevance.get(post.id, 0.0), SERVES_NONE)
-        return _score(post, label) * served
-
-    found = []
-    for posts in stories:
-        sure = [post for post in posts if _score(post, label) >= rules.thresholds[label]]
-        if sure:
-            best = max(sure, key=lambda post: (worth(post), post.sort_at, post.id))
-            pick = Pick(best.story, (best.id,), _people(posts), best.sort_at)
-            found.append((worth(best) * _decay(now - best.sort_at, PATIENCE), pick))
-    return found
+    circles: tuple[CircleItem, ...] = ()
+    people: tuple[PersonItem, ...] = ()
+    sections: tuple[Section, ...] = SECTIONS
+    circle: str | None = None
+    """The one circle that it is about."""

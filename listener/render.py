@@ -17,7 +17,7 @@ from rich.text import Text
 
 from listener import evidence, urls
 from listener.briefing import Briefing, PostItem, Served, StoryItem
-from listener.timebox import ago, author_of, excerpt, probabilities
+from listener.excerpts import ago, author_of, excerpt, probabilities
 from listener.types import LABELS, Label, Mark, Opinion, StoredPost
 from listener.wording import (
     about,

@@ -1,258 +1,163 @@
-"""A briefing's minutes being filled: what is shown, how long reading it takes, and what had to be left out."""
+"""Minutes being filled: which of the offers are taken, so that they are worth the most and never take longer.
 
-import re
+Exact, up to the rounding of seconds: a knapsack over groups, where a group is one person's or one source's offers, of
+which at most two are taken. What must not be missing (a circle, a section) takes its place first.
+"""
+
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Final, Literal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Final, NamedTuple
 
-from listener.briefing import (
-    ITEM_S,
-    SECTIONS,
-    Briefing,
-    BriefingRules,
-    Choice,
-    LeftOut,
-    Pick,
-    PostItem,
-    Section,
-    Served,
-    StoryItem,
-    Voice,
-)
-from listener.types import LABELS, Label, StoredPost
-
-FRAME_S: Final = 12.0
-"""Seconds for the heading and the end."""
-EXCERPT_WORDS: Final = 45
-PER_PERSON: Final = 2
-"""Most items of one person or source in a section."""
-TITLE_WORDS: Final = 30
-LINKS: Final = 3
-VOICES_NAMED: Final = 5
-
-Reason = Literal["time", "person"]
-REASONS: Final[tuple[Reason, ...]] = ("time", "person")
-
-_SENTENCE: Final = re.compile(r"[.!?…。！？]['\"”’)]?(?= |$)")
+PER_VOICE: Final = 2
+"""Most items of one person or source."""
+WORK: Final = 60_000
+"""Steps of the search: the finer the seconds, the fewer the offers."""
+STEPS_MOST: Final = 600
+FEW: Final = 10
+"""Up to so many offers, other ways to cover what must not be missing are tried too: there one item counts."""
 
 
-def compose(
-    choice: Choice,
-    posts: Mapping[int, StoredPost],
-    now: datetime,
-    rules: BriefingRules,
-    *,
-    feeds: Mapping[int, str],
-    failing: Sequence[str] = (),
-    serves: Mapping[int, Served] | None = None,
-) -> Briefing:
-    """Fill the minutes from `posts`, one item of each section in turn, so that no section starves.
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Something that could be shown."""
 
-    `feeds`: number to title; `serves`: post to the goal it serves, None where there are no goals.
-    No story and no post appears twice; posts that are gone are passed over.
+    value: float
+    cost_s: float
+    voice: str
+    """Whose it is: of one voice at most PER_VOICE are taken."""
+    tags: frozenset[str] = field(default=frozenset())
+    """What it stands for: its section, the circles of the people in it."""
+
+
+def fill(offers: Sequence[Offer], seconds: float) -> list[int]:
+    """Choose offers for so many seconds; give their places, in order.
+
+    Of every tag at least one offer is taken where that fits; beyond that their value counts.
     """
-    box = TimeBox(posts, now, rules, feeds, serves)
-    queues = {section: list(reversed(choice.picks[section])) for section in SECTIONS}
-    while any(queues.values()):
-        for section in SECTIONS:
-            if queues[section]:
-                box.offer(section, queues[section].pop())
-    return Briefing(
-        now=now,
-        since=rules.since,
-        minutes=rules.minutes,
-        stories=tuple(box.taken["stories"]),
-        leads=tuple(item.post for item in box.taken["leads"]),
-        questions=tuple(item.post for item in box.taken["questions"]),
-        left_out=_left_out(box, choice),
-        seen=choice.seen,
-        words=box.words,
-        seconds=box.seconds,
-        sources_failing=tuple(failing),
+    begun = [_tried(offers, seconds, forced) for forced in _covers(offers, seconds)]
+    if len(offers) <= FEW:
+        begun = [_improved(offers, seconds, found) for found in begun]
+    return sorted(max(begun).places)
+
+
+class _Box(NamedTuple):
+    """A way to fill the minutes; the greater one is the better one."""
+
+    tags: int
+    value: float
+    places: list[int]
+    forced: list[int]
+
+
+def _tried(offers: Sequence[Offer], seconds: float, forced: list[int]) -> _Box:
+    taken = _completed(offers, seconds, forced)
+    return _Box(len(_tags(offers, taken)), sum(offers[place].value for place in taken), taken, forced)
+
+
+def _improved(offers: Sequence[Offer], seconds: float, found: "_Box") -> "_Box":
+    while True:
+        better = max([_tried(offers, seconds, forced) for forced in _others(offers, found)], default=found)
+        if better[:2] <= found[:2]:
+            return found
+        found = better
+
+
+def _covers(offers: Sequence[Offer], seconds: float) -> Iterable[list[int]]:
+    """Give ways to cover every tag, the rarest first: by value for the time, by the least time, by value."""
+    count = Counter(tag for offer in offers for tag in offer.tags)
+    likings: tuple[Callable[[Offer], float], ...] = (
+        lambda offer: offer.value / offer.cost_s,
+        lambda offer: -offer.cost_s,
+        lambda offer: len(offer.tags) / offer.cost_s,
     )
+    for liking in likings:
+        taken: list[int] = []
+        for tag in sorted(count, key=lambda tag: (count[tag], tag)):
+            if tag in _tags(offers, taken):
+                continue
+            able = [place for place, offer in enumerate(offers) if tag in offer.tags]
+            able.sort(key=lambda place: liking(offers[place]), reverse=True)
+            taken += next(([place] for place in able if _fits(offers, [*taken, place], seconds)), [])
+        yield taken
 
 
-def _left_out(box: "TimeBox", choice: Choice) -> tuple[LeftOut, ...]:
-    left = box.left + Counter({(section, "time"): choice.left[section] for section in SECTIONS})
-    found = [LeftOut(section, reason, left[section, reason]) for section in SECTIONS for reason in REASONS]
-    return tuple(item for item in (*found, LeftOut("other posts", "chatter", choice.chatter)) if item.count)
+def _others(offers: Sequence[Offer], found: _Box) -> Iterable[list[int]]:
+    """Give other ways to begin: one offer more, one less, one exchanged for another, none at all."""
+    yield []
+    for gone in (None, *found.forced):
+        rest = [place for place in found.forced if place != gone]
+        yield rest
+        yield from ([*rest, place] for place in range(len(offers)) if place not in found.forced)
 
 
-class TimeBox:
-    """So many minutes, and what is in them so far."""
-
-    def __init__(
-        self,
-        posts: Mapping[int, StoredPost],
-        now: datetime,
-        rules: BriefingRules,
-        feeds: Mapping[int, str],
-        serves: Mapping[int, Served] | None = None,
-    ) -> None:
-        self.posts, self.now, self.rules, self.feeds, self.serves = posts, now, rules, feeds, serves
-        self.taken: dict[Section, list[StoryItem]] = {section: [] for section in SECTIONS}
-        self.left: Counter[tuple[Section, Reason]] = Counter()
-        self.words = 0
-        self.seconds = FRAME_S
-        # A short box holds shorter items rather than one of one section only.
-        self.excerpt_words = int(min(EXCERPT_WORDS, max(15.0, rules.minutes * 15)))
-        self._told: set[int] = set()
-        self._by_person: Counter[tuple[Section, str]] = Counter()
-
-    def offer(self, section: Section, pick: Pick) -> None:
-        """Take a pick in if it is not told yet, its person has room, and it fits the time."""
-        stored = sorted((self.posts[post] for post in pick.posts if post in self.posts), key=self._telling)
-        if not stored or pick.story in self._told:
-            return
-        person = _person(stored[0])
-        item = self._story(stored, pick)
-        if section == "stories" and item.people < 2 and not self._is_labelled(stored[0]):
-            return  # one source repeating itself
-        if self._by_person[section, person] >= PER_PERSON:
-            self.left[section, "person"] += 1
-        elif not self._fits(item):
-            self.left[section, "time"] += 1
-        else:
-            self.taken[section].append(item)
-            self._told.add(pick.story)
-            self._by_person[section, person] += 1
-
-    def _fits(self, item: StoryItem) -> bool:
-        post = item.post
-        names = [voice.author for voice in item.voices]
-        words = count_words(post.title, post.text, post.why, post.author, post.licence, *post.feeds, *names)
-        seconds = self.seconds + ITEM_S + words * 60 / self.rules.words_per_minute
-        if seconds > self.rules.minutes * 60:
-            return False
-        self.words, self.seconds = self.words + words, seconds
-        return True
-
-    def _telling(self, stored: StoredPost) -> tuple[bool, bool, bool, int, int]:
-        """Order a story's posts: what the user can act on first, then titles, then the longer text."""
-        labels, thresholds = probabilities(stored), self.rules.thresholds
-        return (
-            labels.get("lead", 0.0) < thresholds["lead"],
-            labels.get("question", 0.0) < thresholds["question"],
-            stored.post.title is None,
-            -min(len(stored.post.text), EXCERPT_WORDS * 6),
-            stored.id,
-        )
-
-    def _is_labelled(self, stored: StoredPost) -> bool:
-        return any(value >= self.rules.thresholds[label] for label, value in probabilities(stored).items())
-
-    def _story(self, stored: Sequence[StoredPost], pick: Pick) -> StoryItem:
-        told_by = {_person(post): post for post in reversed(stored)}
-        unknown = [_person(post) for post in stored if post.post.account is None]
-        # Ranking took each post without an author for one more person; several of one feed are one source.
-        people = max(len(told_by), pick.people - len(unknown) + len(set(unknown)))
-        platforms = tuple(sorted({post.post.platform for post in stored}))
-        told_by.pop(_person(stored[0]))
-        voices = tuple(
-            Voice(post.id, author_of(post) or self._titles(post)[0], post.post.platform, post.post.url)
-            for post in reversed(told_by.values())
-        )
-        why = self._why(stored[0], people, len(platforms))
-        return StoryItem(self._item(stored[0], pick.story, why), people, platforms, voices[:VOICES_NAMED])
-
-    def _why(self, stored: StoredPost, people: int, platforms: int) -> str:
-        parts = []
-        if people > 1:
-            parts.append(f"{people} {'people' if stored.post.account is not None else 'sources'}")
-        if platforms > 1:
-            parts.append(f"{platforms} platforms")
-        for label, value in probabilities(stored).items():
-            if value >= self.rules.thresholds[label]:
-                parts.append(f"{label} by your word" if label in stored.thumbs else f"{label} {value:.2f}")
-        found = probabilities(stored).get("lead", 0.0) >= self.rules.thresholds["lead"]
-        if self.serves is not None and (stored.id in self.serves or found):
-            parts.append(serves(self.serves.get(stored.id)))
-        return ", ".join([*parts, ago(stored.sort_at, self.now)])
-
-    def _titles(self, stored: StoredPost) -> tuple[str, ...]:
-        return tuple(self.feeds.get(feed, f"feed {feed}") for feed in stored.feeds[:2]) or (stored.post.platform,)
-
-    def _item(self, stored: StoredPost, story: int, why: str) -> PostItem:
-        post = stored.post
-        text = post.text
-        if post.title and text.startswith(post.title):
-            text = text[len(post.title) :].lstrip(" .:–—-\n")
-        return PostItem(
-            post_id=stored.id,
-            story=story,
-            platform=post.platform,
-            title=excerpt(post.title, TITLE_WORDS) if post.title else None,
-            text=excerpt(text, self.excerpt_words),
-            url=post.url,
-            links=post.links[:LINKS],
-            author=author_of(stored),
-            author_url=post.account.url if post.account is not None else None,
-            feeds=self._titles(stored),
-            at=stored.sort_at,
-            labels=probabilities(stored),
-            why=why,
-            licence=post.licence,
-            serves=(self.serves or {}).get(stored.id),
-        )
+def _tags(offers: Sequence[Offer], taken: Iterable[int]) -> set[str]:
+    return {tag for place in taken for tag in offers[place].tags}
 
 
-def serves(found: Served | None) -> str:
-    """Say which goal a post serves and why."""
-    if found is None:
-        return "serves no goal"
-    if found.by_thumb:
-        return f"serves: {found.goal} by your word"
-    because = ", ".join(f"`{word}`" for word in found.because)
-    return f"serves: {found.goal} {found.relevance:.1f}" + (f" because {because}" if because else "")
+def _fits(offers: Sequence[Offer], taken: Sequence[int], seconds: float) -> bool:
+    voices = Counter(offers[place].voice for place in taken)
+    return sum(offers[place].cost_s for place in taken) <= seconds and max(voices.values(), default=0) <= PER_VOICE
 
 
-def ago(at: datetime, now: datetime) -> str:
-    """Say how long ago in the largest whole unit: `now`, `5 min ago`, `2 h ago`, `3 d ago`, then the date."""
-    minutes = int((now - at).total_seconds() // 60)
-    if minutes < 1:
-        return "now"
-    if minutes < 60:
-        return f"{minutes} min ago"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h ago"
-    return f"{minutes // 1440} d ago" if minutes < 60 * 1440 else at.date().isoformat()
+def _completed(offers: Sequence[Offer], seconds: float, forced: Sequence[int]) -> list[int]:
+    """Fill what the forced offers leave, by the most value; then whatever still fits."""
+    if not _fits(offers, forced, seconds):
+        return []
+    groups: dict[str, list[int]] = {}
+    room = {offers[place].voice: PER_VOICE for place in range(len(offers))}
+    for place in forced:
+        room[offers[place].voice] -= 1
+    for place, offer in enumerate(offers):
+        if place not in forced and room[offer.voice]:
+            groups.setdefault(offer.voice, []).append(place)
+    left = seconds - sum(offers[place].cost_s for place in forced)
+    choices = [_choices(offers, group, room[voice]) for voice, group in groups.items()]
+    taken = [*forced, *_knapsack(choices, left)]
+    for place in sorted(range(len(offers)), key=lambda place: -offers[place].value):
+        if place not in taken and _fits(offers, [*taken, place], seconds):
+            taken.append(place)
+    return taken
 
 
-def excerpt(text: str, words: int) -> str:
-    """Give the beginning of a text as one line: at most `words` words, up to a sentence's end if one is near."""
-    characters = words * 9  # scripts without spaces are bounded too
-    parts = text[: characters * 4].split(maxsplit=words)
-    whole = len(parts) <= words and len(text) <= characters * 4
-    head = " ".join(parts[:words])
-    if whole and len(head) <= characters:
-        return head
-    head = head[:characters]
-    ends = [match.end() for match in _SENTENCE.finditer(head)]
-    if ends and ends[-1] >= len(head) // 2:
-        return head[: ends[-1]]
-    return head.rstrip(" ,;:–—-") + " …"
+Choice = tuple[float, float, tuple[int, ...]]
+"""Cost, value, places."""
 
 
-def count_words(*texts: str | None) -> int:
-    """Count words as a reader meets them; eight characters without a space are one, too."""
-    return sum(max(len(text.split()), len(text) // 8) for text in texts if text)
+def _choices(offers: Sequence[Offer], group: Sequence[int], room: int) -> list[Choice]:
+    """List what can be taken of one group; what costs more and is worth less than another way is left out."""
+    ways = [way for size in range(1, room + 1) for way in combinations(group, size)]
+    found = sorted((sum(offers[p].cost_s for p in way), -sum(offers[p].value for p in way), way) for way in ways)
+    kept: list[Choice] = []
+    for cost, minus, way in found:
+        if not kept or -minus > kept[-1][1]:
+            kept.append((cost, -minus, way))
+    return kept
 
 
-def probabilities(stored: StoredPost) -> dict[Label, float]:
-    """Give a post's labels as the user sees them: their own word is 1 or 0, and outranks the score."""
-    found: dict[Label, float] = {label: stored.scores[label] for label in LABELS if label in stored.scores}
-    return found | {label: float(value) for label, value in stored.thumbs.items()}
-
-
-def author_of(stored: StoredPost) -> str | None:
-    """Name the author as people know them; None: nobody says."""
-    account = stored.post.account
-    return None if account is None else account.name or account.handle or account.native_id
-
-
-def _person(stored: StoredPost) -> str:
-    account = stored.post.account
-    if account is not None:
-        return f"{account.platform}/{account.native_id}"
-    return f"feed {stored.feeds[0]}" if stored.feeds else f"post {stored.id}"
+def _knapsack(groups: Sequence[Sequence[Choice]], seconds: float) -> list[int]:
+    """Take at most one choice of each group, for the most value inside the seconds."""
+    if seconds <= 0 or not groups:
+        return []
+    steps = max(min(WORK // sum(map(len, groups)), STEPS_MOST), 200)
+    unit = seconds / steps
+    best = [0.0] * (steps + 1)
+    ways: list[list[int]] = []
+    for group in groups:
+        priced = [(-int(-cost // unit), value) for cost, value, _ in group if cost <= seconds]
+        before, best, way = best, best[:], [-1] * (steps + 1)
+        for number, (cost, value) in enumerate(priced):
+            for at in range(cost, steps + 1):
+                found = before[at - cost] + value
+                if found > best[at]:
+                    best[at], way[at] = found, number
+        ways.append(way)
+    taken: list[int] = []
+    at = steps
+    for group, way in zip(reversed(groups), reversed(ways), strict=True):
+        if way[at] >= 0:
+            cost_s, _, places = group[way[at]]
+            taken += places
+            at -= -int(-cost_s // unit)
+    return taken

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from listener import urls
-from listener.briefing import Briefing, LeftOut, PostItem, StoryItem, Voice
+from listener.briefing import Briefing, LeftOut, PostItem, Speaker, StoryItem
 
 _LINE_ENDS: Final = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 # Controls, bidirectional marks and overrides, invisible fillers and tags, lone surrogates.
@@ -100,7 +100,7 @@ def headline(post: PostItem) -> str:
     return plain(post.title or "") or plain(post.author or "") or post.platform
 
 
-def post_and_voices(item: StoryItem | PostItem) -> tuple[PostItem, tuple[Voice, ...]]:
+def post_and_voices(item: StoryItem | PostItem) -> tuple[PostItem, tuple[Speaker, ...]]:
     """Take a story apart; a lead or a question has no voices."""
     return (item.post, item.voices) if isinstance(item, StoryItem) else (item, ())
 
@@ -113,12 +113,12 @@ def about(post: PostItem) -> str:
     return " · ".join(plain(part) for part in parts if part)
 
 
-def voice(voice: Voice) -> str:
+def voice(voice: Speaker) -> str:
     """Name one who talks about the same."""
     return plain(f"{voice.author} ({voice.platform})")
 
 
-def also(voices: Sequence[Voice]) -> str:
+def also(voices: Sequence[Speaker]) -> str:
     """Name the others who talk about the same."""
     return "also: " + ", ".join(voice(one) for one in voices)
 

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from listener import evidence, render
-from listener.briefing import BriefingRules, Served, choose
+from listener.briefing import BriefingRules, Served
+from listener.composing import compose, serves
+from listener.ranking import Known, choose
 from listener.render import COLOURS
 from listener.store import Candidate
-from listener.timebox import compose, serves
 from listener.types import Mark, Opinion, Post, StoredPost
 from listener.wording import is_weak
 
@@ -92,7 +93,7 @@ RULES = BriefingRules(NOW - timedelta(hours=24))
 
 
 def candidates(**leads: float) -> list[Candidate]:
-    return [Candidate(n, NOW, n, n, lead, 0.0, 0.0) for n, lead in enumerate(leads.values(), 1)]
+    return [Candidate(n, NOW, n, n, lead, 0.0, 0.0, NOW) for n, lead in enumerate(leads.values(), 1)]
 
 
 def picked(choice) -> list[int]:
@@ -102,13 +103,13 @@ def picked(choice) -> list[int]:
 def test_leads_are_ranked_by_the_goal_they_serve_where_there_are_goals():
     found = candidates(other=0.99, mine=0.7, none=0.98, unsure=0.4)
     assert picked(choose(found, NOW, RULES)) == [1, 3, 2]
-    assert picked(choose(found, NOW, RULES, {1: 0.3, 2: 0.9, 4: 1.0})) == [2, 1, 3]
-    assert picked(choose(found, NOW, RULES, {})) == [1, 3, 2]
+    assert picked(choose(found, NOW, RULES, Known(relevance={1: 0.3, 2: 0.9, 4: 1.0}))) == [2, 1, 3]
+    assert picked(choose(found, NOW, RULES, Known(relevance={}))) == [1, 3, 2]
 
 
 def test_each_item_of_a_briefing_says_which_goal_it_serves_and_a_lead_also_that_it_serves_none():
     posts = {n: replace(STORED, id=n, story=n, post=replace(POST, native_id=str(n), text=f"Words {n}")) for n in (1, 2)}
-    choice = choose(candidates(mine=0.9, other=0.9), NOW, RULES, {1: 0.8})
+    choice = choose(candidates(mine=0.9, other=0.9), NOW, RULES, Known(relevance={1: 0.8}))
     served = {1: Served("Bread", 0.8, ("loaf",))}
     leads = compose(choice, posts, NOW, RULES, feeds={}, serves=served).leads
     assert [item.serves for item in leads] == [served[1], None]

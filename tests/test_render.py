@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from listener import render, wording
-from listener.briefing import Briefing, LeftOut, PostItem, StoryItem, Voice
+from listener.briefing import Briefing, LeftOut, PostItem, Speaker, StoryItem
 from listener.types import Account, Post, StoredPost
 from tests.hostile.posts import TEXTS, URLS, html_vectors
 
@@ -65,7 +65,7 @@ def item(number=101, **changes):
 
 
 def briefing(post=None, voice=None, **changes):
-    post, voice = post or item(), voice or Voice(7, "Ben Oak", "other", "https://other.test/7")
+    post, voice = post or item(), voice or Speaker(7, "Ben Oak", "other", "https://other.test/7")
     base = Briefing(
         now=NOW,
         since=NOW - timedelta(days=1),
@@ -84,7 +84,7 @@ def briefing(post=None, voice=None, **changes):
 
 def poisoned(name, vector):
     if name.startswith("voice."):
-        return briefing(voice=replace(Voice(7, "Ben", "other", None), **{name.removeprefix("voice."): vector}))
+        return briefing(voice=replace(Speaker(7, "Ben", "other", None), **{name.removeprefix("voice."): vector}))
     return briefing(item(**{name: (vector,) if name in ("links", "feeds") else vector}))
 
 

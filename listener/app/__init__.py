@@ -15,13 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from listener import health, schedule
+from listener import health
+from listener.app.alerting import Alerting
+from listener.app.briefings import Delivering
 from listener.app.judging import CALLS, TOKENS, Judging
 from listener.app.knowing import Knowing
 from listener.app.learning import Learning
 from listener.app.measuring import Measuring
 from listener.app.rooms import user_config
 from listener.app.rows import Checked, ConnectorRow, Followed
+from listener.app.ruling import Ruling
+from listener.app.working import Working
 from listener.errors import BadPayload, ConfigError, ConnectorError, StoreError
 from listener.types import Feed, FeedState
 
@@ -44,7 +48,7 @@ STORY_DAYS: Final = 7.0
 """How long a post can found a story that later ones join."""
 
 
-class App(Learning, Measuring, Judging, Knowing):
+class App(Working, Learning, Measuring, Judging, Knowing, Ruling, Alerting, Delivering):
     """The verbs."""
 
     def connector_rows(self) -> list[ConnectorRow]:
@@ -191,10 +195,13 @@ class App(Learning, Measuring, Judging, Knowing):
         if poll_due(self.tools, refill=True, stop=stop).new:
             self.ask_judge()
 
-    def brief(self, minutes: float | None = None, since: datetime | None = None) -> "Briefing":
-        """Compose the briefing of what arrived since `since` (default: the last 24 hours)."""
-        from listener.briefing import BriefingRules, choose
-        from listener.timebox import compose
+    def brief(
+        self, minutes: float | None = None, since: datetime | None = None, circle: str | None = None
+    ) -> "Briefing":
+        """Compose the briefing of what arrived since `since` (default: the last 24 hours); `circle`: only its own."""
+        from listener.briefing import BriefingRules
+        from listener.composing import compose
+        from listener.ranking import Known, choose
 
         section, now = self.config.briefing, self.now()
         rules = BriefingRules(
@@ -202,11 +209,11 @@ class App(Learning, Measuring, Judging, Knowing):
             minutes=minutes or section.minutes,
             words_per_minute=section.words_per_minute,
             thresholds=self.thresholds,
+            circle=circle,
         )
         candidates = self.store.candidates(rules.since, now + timedelta(seconds=1))
-        choice = choose(candidates, now, rules, self._relevance(candidates, rules))
-        wanted = [number for picks in choice.picks.values() for pick in picks for number in pick.posts]
-        posts = {found.id: found for found in self.store.posts_by_id(list(dict.fromkeys(wanted)))}
+        choice = choose(candidates, now, rules, Known(relevance=self._relevance(candidates, rules)))
+        posts = {found.id: found for found in self.store.posts_by_id(choice.ids)}
         states = self.store.feeds()
         titles = {state.feed.id: state.feed.title or state.feed.query for state in states}
         failing = health.failing(states)
@@ -360,17 +367,6 @@ class App(Learning, Measuring, Judging, Knowing):
             story_days=STORY_DAYS,
             platform_days=days,
         )
-
-    def briefing_due(self) -> bool:
-        """Tell whether today's briefing is due and not done, and mark it done (once for each local date)."""
-        from datetime import date
-
-        section = self.config.briefing
-        done = self.store.get_meta("briefed_on")
-        due = schedule.briefing_due(self.now(), section.at, section.zone(), date.fromisoformat(done) if done else None)
-        if due is not None:
-            self.store.set_meta("briefed_on", due.isoformat())
-        return due is not None
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -103,8 +103,8 @@ def _share(share: meter.Share) -> dict[str, float]:
 @click.pass_obj
 def explain(session: Session, post: int, as_json: bool) -> None:
     """Say which words moved the labels of POST, and what your thumbs added."""
+    from listener.composing import serves
     from listener.render import evidence_json, plain
-    from listener.timebox import serves
 
     stored = session.app.store.post(post)
     if stored is None:

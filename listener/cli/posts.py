@@ -9,12 +9,14 @@ import click
 
 from listener.cli import Command, Session
 from listener.cli.values import LABEL, SINCE, VERDICT, Said, json_option
-from listener.errors import StoreError
+from listener.errors import QueryError, StoreError
+from listener.terms import Field, leaves
 from listener.types import Label, StoredPost
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from listener.terms import Query
 
 limit_option = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000))
 
@@ -24,6 +26,7 @@ limit_option = click.option("--limit", default=50, show_default=True, type=click
 @click.option("--since", type=SINCE, help="Only posts since 24h, 7d, or a date.")
 @click.option("--feed", help="Only posts of this feed (number, address or title).")
 @click.option("--goal", help="Only posts that serve this goal, the most relevant first.")
+@click.option("--query", help="Only posts that a query asks for: 'label:lead (backup OR restore) -is:done within:7d'.")
 @limit_option
 @json_option
 @click.pass_obj
@@ -33,10 +36,13 @@ def posts(
     since: datetime | None,
     feed: str | None,
     goal: str | None,
+    query: str | None,
     limit: int,
     as_json: bool,
 ) -> None:
     """List posts, newest first."""
+    from listener import terms
+    from listener.query import parse
     from listener.store import PostQuery
 
     app = session.reader
@@ -45,8 +51,13 @@ def posts(
     if goal is not None:
         app.check_goal(goal)
         app.refresh_goals()
-    query = PostQuery(label, threshold, since, feed_id=feed_id, goal=goal, limit=limit)
-    _print_posts(session, app.store.posts(query), as_json=as_json)
+    if query is not None:
+        named = {"label": label, "feed": feed_id, "goal": goal}
+        fields = [terms.Field(name, (str(value),)) for name, value in named.items() if value is not None]
+        _print_found(session, terms.all_of([parse(query), *fields]), limit, since, as_json=as_json)
+        return
+    asked = PostQuery(label, threshold, since, feed_id=feed_id, goal=goal, limit=limit)
+    _print_posts(session, app.store.posts(asked), as_json=as_json)
 
 
 @click.command(cls=Command)
@@ -56,9 +67,28 @@ def posts(
 @json_option
 @click.pass_obj
 def search(session: Session, words: tuple[str, ...], since: datetime | None, limit: int, as_json: bool) -> None:
-    """Find posts that hold all WORDS; "a phrase" and begin* work too."""
-    text = " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
-    _print_posts(session, session.reader.store.search(text, limit=limit, since=since), as_json=as_json)
+    """Find posts that hold all WORDS, the best first; "a phrase" and begin* work too.
+
+    WORDS may be a query as well, which finds the newest first: backup OR restore, label:lead -is:done within:7d.
+    """
+    from listener.query import is_only_words, parse, unparse
+
+    query = parse(" ".join(map(_typed, words)))
+    if not is_only_words(query):
+        _print_found(session, query, limit, since, as_json=as_json)
+        return
+    _print_posts(session, session.reader.store.search(unparse(query), limit=limit, since=since), as_json=as_json)
+
+
+def _typed(argument: str) -> str:
+    """Take what the shell gave as one piece for a phrase, unless more than words is in it."""
+    from listener.query import is_only_words, parse
+
+    try:
+        is_phrase = " " in argument and '"' not in argument and is_only_words(parse(argument))
+    except QueryError:
+        return argument
+    return f'"{argument}"' if is_phrase else argument
 
 
 @click.command(cls=Command)
@@ -67,15 +97,15 @@ def search(session: Session, words: tuple[str, ...], since: datetime | None, lim
 @click.pass_obj
 def show(session: Session, post: int, as_json: bool) -> None:
     """Show one post whole: its labels with the words that gave them, the goal it serves, where it came from."""
-    from listener import render, timebox
+    from listener import composing, render
 
-    found = _post(session, post)
+    found = find_post(session, post)
     why = session.app.explain(found)
     if as_json:
         shown = render.post_json(found) | render.evidence_json(found, why.marks, why.serves)
         click.echo(json.dumps(shown, ensure_ascii=False))
         return
-    served = timebox.serves(why.serves) if session.app.config.goals else None
+    served = composing.serves(why.serves) if session.app.config.goals else None
     titles = {state.feed.id: state.feed.title or state.feed.query for state in session.app.store.feeds()}
     _console().print(render.post_detail(found, titles, session.app.now(), why.marks, served))
 
@@ -91,7 +121,7 @@ def label(session: Session, post: int, verdict: Said | None, goal: str | None, u
 
     It is kept for ever, outranks the score, and teaches the classifier at once.
     """
-    found, app = _post(session, post), session.app
+    found, app = find_post(session, post), session.app
     said = Said(True, goal=goal) if verdict is None and goal is not None else verdict
     if said is None and undo:
         taken = app.unlabel(found.id)
@@ -112,11 +142,22 @@ def _said(post: int, undo: bool, value: bool, yes: str, no: str) -> str:
     return f"Post {post}: taken back" if undo else f"Post {post} {yes if value else no}"
 
 
-def _post(session: Session, number: int) -> StoredPost:
+def find_post(session: Session, number: int) -> StoredPost:
+    """Find a post by its number; StoreError where there is none."""
     found = session.reader.store.post(number)
     if found is None:
         raise StoreError(f"there is no post {number}; `listener posts` shows the numbers")
     return found
+
+
+def _print_found(session: Session, query: "Query", limit: int, since: datetime | None, *, as_json: bool) -> None:
+    app = session.reader
+    if any(isinstance(leaf, Field) and leaf.name == "goal" for leaf in leaves(query)):
+        app.refresh_goals()
+    found = app.store.find(query, app.given(), limit=limit, since=since)
+    _print_posts(session, app.store.posts_by_id(found.ids), as_json=as_json)
+    if not found.complete:
+        click.echo("Not all posts were looked through in time: add within:7d, or a word that must be there.", err=True)
 
 
 def _print_posts(session: Session, found: Sequence[StoredPost], *, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from listener.store.schema import LABEL_FLOOR
 from listener.types import LABELS, Label, StoredPost
 
 _CANDIDATES: Final = (
-    "select id, sort_at, story, account, lead, question, news from posts indexed by posts_arrived"
+    "select id, sort_at, story, account, lead, question, news, first_seen_at from posts indexed by posts_arrived"
     f" where first_seen_at >= ? and first_seen_at < ? and arrival <> {ARCHIVE} and deleted_at is null"
 )
 
@@ -149,9 +149,17 @@ def salvaged_candidates(connection: Connection, since: datetime, until: datetime
 
 
 def _candidate(
-    number: int, sort_at: int, story: int, account: int | None, lead: int | None, question: int | None, news: int | None
+    number: int,
+    sort_at: int,
+    story: int,
+    account: int | None,
+    lead: int | None,
+    question: int | None,
+    news: int | None,
+    seen_at: int,
 ) -> Candidate:
-    return Candidate(number, moment(sort_at), story, account, _effective(lead), _effective(question), _effective(news))
+    scores = _effective(lead), _effective(question), _effective(news)
+    return Candidate(number, moment(sort_at), story, account, *scores, moment(seen_at))
 
 
 def load(connection: Connection, ids: Sequence[int], names: Names, *, deleted: bool = False) -> list[StoredPost]:
