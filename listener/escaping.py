@@ -7,7 +7,7 @@ do, because the rules for domain names (UTS 46) read over them.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Final, Literal
 from urllib.parse import urlsplit
@@ -23,6 +23,8 @@ HAIR: Final = "\u200a"
 REPEAT: Final = "Possibly a repeat: an earlier try may have arrived."
 MORE: Final = "listener alerts list"
 _TITLE: Final = 200
+_LONGEST: Final = 2_000
+"""Characters of any text that are looked at."""
 _TEXTS: Final = (1_200, 600, 280, 140, 60, 0)
 """How long the texts of posts may be, tried in turn before an item is left out."""
 
@@ -71,15 +73,20 @@ class Written:
 
 def write(message: Message, form: Form) -> Written:
     """Write a message so that nothing foreign in it is active and all of it fits; what is left out is counted."""
-    title = cut(foreign(message.title), _TITLE)
+    title = cut(foreign(message.title[:_LONGEST]), _TITLE)
     head = [] if form.title else [_marked(title, form)]
     head += [_marked(REPEAT, form)] if message.possible_repeat else []
-    for count in range(len(message.items), 0, -1):
-        for longest in _TEXTS:
-            more = message.more + len(message.items) - count
-            body = _body(head, message.items[:count], more, longest, form)
-            if form.size(body) <= form.cap:
-                return Written(title if form.title else "", body)
+    items = _bounded(message)
+    blocks = {longest: ["\n".join(_lines(item, longest, form)) for item in items] for longest in _TEXTS}
+    for count in range(len(items), 0, -1):
+        if sum(map(len, blocks[0][:count])) > form.cap:
+            continue
+        more = message.more + len(items) - count
+        end = [_marked(f"and {counted(more, 'more alert')}: {MORE}", form)] if more else []
+        bodies = (_body(["\n".join(head), *blocks[longest][:count], *end], form) for longest in _TEXTS)
+        fitting = next((body for body in bodies if form.size(body) <= form.cap), None)
+        if fitting is not None:
+            return Written(title if form.title else "", fitting)
     return Written(title if form.title else "", _least(message, form))
 
 
@@ -88,7 +95,7 @@ def html(message: Message) -> str:
     form = Form()
     out = [f"<h1>{_html(message.title)}</h1>"]
     out += [f"<p>{REPEAT}</p>"] if message.possible_repeat else []
-    for item in message.items:
+    for item in _bounded(message):
         address = link(item.url, form)
         rows = [f"<strong>{_html(item.headline)}</strong>" if item.headline else ""]
         rows += [_html(line) for line in (_about(item), item.text, _whose(item))]
@@ -149,11 +156,7 @@ def cut(text: str, most: int) -> str:
     return f"{start[:words] if words >= most // 2 else start}…"
 
 
-def _body(head: list[str], items: tuple[Item, ...], more: int, longest: int, form: Form) -> str:
-    blocks = ["\n".join(head)] if head else []
-    blocks += ["\n".join(_lines(item, longest, form)) for item in items]
-    if more:
-        blocks.append(_marked(f"and {counted(more, 'more alert')}: {MORE}", form))
+def _body(blocks: list[str], form: Form) -> str:
     text = "\n\n".join(block for block in blocks if block)
     return " · ".join(line for line in text.split("\n") if line) if form.kind == "line" else text
 
@@ -172,6 +175,20 @@ def _lines(item: Item, longest: int, form: Form) -> Iterator[str]:
         yield address
     if item.command:
         yield _marked(plain(item.command), form)
+
+
+def _bounded(message: Message) -> tuple[Item, ...]:
+    """Shorten what no service would show, and take away headlines that only say again what the title or reason does."""
+    return tuple(
+        replace(
+            item,
+            headline="" if item.headline in message.title or item.headline == item.reason else item.headline[:_LONGEST],
+            text=item.text[:_LONGEST],
+            author=item.author[:_LONGEST] if item.author else None,
+            where=item.where[:_LONGEST],
+        )
+        for item in message.items
+    )
 
 
 def _about(item: Item) -> str:
@@ -193,8 +210,8 @@ def _least(message: Message, form: Form) -> str:
     address = link(item.url, form) if item else None
     if address and form.size(address) > form.cap // 2:
         address = None
-    said = [] if form.title else [message.title]
-    said += [item.headline or item.reason] if item else [f"{counted(message.more, 'alert')}: {MORE}"]
+    said = [] if form.title else [message.title[:_LONGEST]]
+    said += [(item.headline or item.reason)[:_LONGEST]] if item else [f"{counted(message.more, 'alert')}: {MORE}"]
     said += [REPEAT] if message.possible_repeat else []
     text = plain(" · ".join(part for part in said if part))
     end = (" " if form.kind == "line" else "\n") + address if address else ""

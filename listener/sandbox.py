@@ -44,7 +44,8 @@ Work = Callable[[bytes, Mapping[str, Any]], object]
 class Sandbox:
     """Up to `children` processes that run `function` (`package.module:name`) on request; started when first needed.
 
-    Safe to use from many threads. `memory` (bytes of address space) and `seconds` hold for each child and each job.
+    Safe to use from many threads. `memory` (bytes of address space) and `seconds` hold for each child and each job;
+    a job that takes more than the part `patience` of them is slow.
     """
 
     def __init__(
@@ -54,8 +55,9 @@ class Sandbox:
         seconds: float = limits.PARSE_S,
         memory: int = limits.PARSE_BYTES,
         children: int = limits.PARSERS,
+        patience: float = PATIENCE,
     ) -> None:
-        self.function, self.seconds, self.memory = function, seconds, memory
+        self.function, self.seconds, self.memory, self.patience = function, seconds, memory, patience
         self._room = threading.BoundedSemaphore(children)
         self._slow = threading.Lock()
         self._overran: set[Hashable] = set()
@@ -86,12 +88,12 @@ class Sandbox:
         done = False
         try:
             child.send(job)
-            reply = child.wait(self.seconds * PATIENCE)
+            reply = child.wait(self.seconds * self.patience)
             if reply is None:
                 if key not in self._overran:
                     self._overran.add(key)
                     self._run_as_slow(held)
-                reply = child.wait(self.seconds * (1 - PATIENCE))
+                reply = child.wait(self.seconds * (1 - self.patience))
             if reply is None:
                 raise BadPayload(f"reading the answer took more than {self.seconds:g} s; it will be tried again")
             done = True

@@ -12,6 +12,7 @@ from listener.errors import ConfigError
 
 HIDDEN: Final = "***"
 NOISY: Final = (
+    "apprise",
     "apscheduler",
     "atproto",
     "atproto_client",
