@@ -7,20 +7,19 @@ import os
 import platform
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from listener import health
 from listener.app.alerting import Alerting
 from listener.app.briefings import Delivering
+from listener.app.gathering import Gathering
 from listener.app.judging import CALLS, TOKENS, Judging
 from listener.app.knowing import Knowing
-from listener.app.learning import Learning
 from listener.app.measuring import Measuring
 from listener.app.rooms import user_config
 from listener.app.rows import Checked, ConnectorRow, Followed
@@ -30,12 +29,9 @@ from listener.errors import BadPayload, ConfigError, ConnectorError, StoreError
 from listener.types import Feed, FeedState
 
 if TYPE_CHECKING:
-    from listener.briefing import Briefing, BriefingRules, Served
     from listener.doctor import Finding
     from listener.listening import Streams
     from listener.pipeline import Outcome, Report
-    from listener.store import Candidate
-    from listener.types import StoredPost
     from listener.upkeep import Filled, Imported
 
 __all__ = ["App", "Checked", "user_config"]
@@ -48,7 +44,7 @@ STORY_DAYS: Final = 7.0
 """How long a post can found a story that later ones join."""
 
 
-class App(Working, Learning, Measuring, Judging, Knowing, Ruling, Alerting, Delivering):
+class App(Working, Gathering, Measuring, Judging, Knowing, Ruling, Alerting, Delivering):
     """The verbs."""
 
     def connector_rows(self) -> list[ConnectorRow]:
@@ -194,43 +190,6 @@ class App(Working, Learning, Measuring, Judging, Knowing, Ruling, Alerting, Deli
 
         if poll_due(self.tools, refill=True, stop=stop).new:
             self.ask_judge()
-
-    def brief(
-        self, minutes: float | None = None, since: datetime | None = None, circle: str | None = None
-    ) -> "Briefing":
-        """Compose the briefing of what arrived since `since` (default: the last 24 hours); `circle`: only its own."""
-        from listener.briefing import BriefingRules
-        from listener.composing import compose
-        from listener.ranking import Known, choose
-
-        section, now = self.config.briefing, self.now()
-        rules = BriefingRules(
-            since=since or now - timedelta(hours=24),
-            minutes=minutes or section.minutes,
-            words_per_minute=section.words_per_minute,
-            thresholds=self.thresholds,
-            circle=circle,
-        )
-        candidates = self.store.candidates(rules.since, now + timedelta(seconds=1))
-        choice = choose(candidates, now, rules, Known(relevance=self._relevance(candidates, rules)))
-        posts = {found.id: found for found in self.store.posts_by_id(choice.ids)}
-        states = self.store.feeds()
-        titles = {state.feed.id: state.feed.title or state.feed.query for state in states}
-        failing = health.failing(states)
-        serves = self._serves(posts.values()) if self.config.goals else None
-        return compose(choice, posts, now, rules, feeds=titles, failing=failing, serves=serves)
-
-    def _relevance(self, candidates: "Sequence[Candidate]", rules: "BriefingRules") -> dict[int, float] | None:
-        """Find how far each lead serves the goal it serves best; None: there are no goals."""
-        if not self.config.goals:
-            return None
-        self.refresh_goals()
-        leads = [one.id for one in candidates if one.lead >= rules.thresholds["lead"]]
-        return {post: max(goals.values()) for post, goals in self.store.relevance(leads).items()}
-
-    def _serves(self, posts: "Iterable[StoredPost]") -> "dict[int, Served]":
-        found = {post.id: self.goals.served(post) for post in posts if post.goals}
-        return {post: served for post, served in found.items() if served is not None}
 
     def streams(self, stop: threading.Event) -> "Streams":
         """Build the supervisor of streams; its `tick` starts what is missing."""

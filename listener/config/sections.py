@@ -6,6 +6,7 @@ The sentence under a key is its documentation, held equal in `config.example.tom
 import re
 import unicodedata
 import warnings
+from collections.abc import Mapping
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -16,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from listener import limits
 from listener.addresses import PORTS, NetworkRules
 from listener.alerts import BUILT_IN, CHANNEL
+from listener.briefing import SECTIONS, Section
 from listener.errors import ConfigError
 from listener.types import Goal
 
@@ -127,6 +129,12 @@ def _system_zone() -> ZoneInfo:
         raise ConfigError("briefing.timezone: the system does not tell its time zone; set it here") from error
 
 
+def _each_once(names: tuple[Section, ...]) -> tuple[Section, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("must name each section once")
+    return names
+
+
 class StoreSection(BaseModel):
     """Where posts live, and for how long."""
 
@@ -179,6 +187,11 @@ class BriefingSection(BaseModel):
 
     days: Annotated[tuple[Annotated[str, AfterValidator(_day)], ...], LIST] = DAYS
     """The days on which it is made."""
+
+    sections: Annotated[tuple[Section, ...], LIST, AfterValidator(_each_once)] = SECTIONS
+    """What it holds, in this order; leave out what you do not want to read."""
+    most: Mapping[Section, Annotated[int, Field(ge=1, le=100)]] = Field(default_factory=dict)
+    """Most items of a section, such as `{ leads = 5 }`; the minutes bound them all."""
 
     def weekdays(self) -> frozenset[int]:
         """Give the days as numbers, Monday first."""

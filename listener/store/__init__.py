@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from listener.alerts import AlertQuery, AlertRow, Claimed, Delivery, Outcome, State, Terms, Verb
+from listener.briefing import Told
 from listener.budget import Allowance, Spending
 from listener.grouping import House
 from listener.health import Outage
@@ -43,7 +44,6 @@ from listener.store.values import (
     RejectRow,
     Rescored,
     Stats,
-    Told,
 )
 from listener.terms import Query
 from listener.types import (
@@ -305,6 +305,12 @@ class Store(Protocol):
 
     def told_since(self, since: datetime) -> dict[int, Told]:
         """Give each story (today's number) that reached the user since: when last, and how many people it had then."""
+
+    def speakers(self, stories: Collection[int], until: datetime) -> dict[int, tuple[tuple[int | None, int], ...]]:
+        """Give who had spoken in stories by then: each story to its (account, post) pairs; O(posts of the stories)."""
+
+    def reactions(self, accounts: Collection[int], before: datetime) -> Mapping[int, list[int]]:
+        """Give what the newest posts of accounts got, those that were counted; O(accounts), at most 20 posts each."""
 
     def claim_briefing(
         self,

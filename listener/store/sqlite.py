@@ -38,6 +38,7 @@ from listener.store.querying import Querying
 from listener.store.rows import DAY_MS, Row, moment, ms
 from listener.store.rulebook import Rulebook
 from listener.store.salvage import Found
+from listener.store.talk import Talk
 from listener.store.turns import Saving, compressed, find, hashed, texts
 from listener.store.volumes import Volumes
 from listener.store.working import Working
@@ -49,7 +50,7 @@ CHEAP_BYTES: Final = 16_000_000
 """A file up to this size is looked through at every start (some 20 ms), a larger one after an unclean end."""
 
 
-class SqliteStore(Persons, Judgements, Marks, Briefings, Volumes, Outbox, Rulebook, Working, Querying):
+class SqliteStore(Persons, Judgements, Marks, Briefings, Talk, Volumes, Outbox, Rulebook, Working, Querying):
     """`listener.store.Store` in one file: a writer, some readers, any number of threads and processes beside it."""
 
     @classmethod

@@ -195,14 +195,6 @@ class KeptBriefing:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """When a story was last told, and how many people had spoken in it then."""
-
-    at: datetime
-    people: int
-
-
-@dataclass(frozen=True, slots=True)
 class Given:
     """What a query means something by: the clock, the user's zone, the user's thresholds."""
 

@@ -1,0 +1,121 @@
+"""The briefing gathered: what arrived, who spoke, what was told already, what it means to the user."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from listener import health
+from listener.app.learning import Learning
+
+if TYPE_CHECKING:
+    from listener.briefing import Briefing, BriefingRules, Choice, Served, Told
+    from listener.people import People
+    from listener.ranking import Known
+    from listener.store import Candidate
+    from listener.types import StoredPost
+
+MEMORY: Final = timedelta(days=14)
+"""How long a story that was told stays told."""
+DEFERRED: Final = timedelta(hours=24)
+"""What an earlier briefing had no time for competes so much longer."""
+COMPARED: Final = 400
+"""Most posts of people with several accounts that are read to find cross-posts."""
+FINALISTS: Final = 40
+"""Stories whose posts are laid beside what their authors usually get."""
+WITNESSES: Final = 3
+"""Posts of each of them."""
+FEW: Final = 5
+"""Who has fewer counted posts has no usual."""
+
+
+class Gathering(Learning):
+    """The verb that composes a briefing."""
+
+    def brief(
+        self, minutes: float | None = None, since: datetime | None = None, circle: str | None = None
+    ) -> "Briefing":
+        """Compose the briefing of what arrived since `since` (default: the last 24 hours); `circle`: only its own.
+
+        What was told on an earlier day returns only when it truly moved; what was told today is told again.
+        """
+        from listener.briefing import BriefingRules
+        from listener.composing import compose
+        from listener.ranking import choose, remarked
+
+        section, now = self.config.briefing, self.now()
+        rules = BriefingRules(
+            since=since or now - timedelta(hours=24),
+            minutes=minutes or section.minutes,
+            words_per_minute=section.words_per_minute,
+            thresholds=self.thresholds,
+            sections=section.sections,
+            most=section.most,
+            circle=circle,
+        )
+        people = self.store.people()
+        told = self._told(now)
+        begin = rules.since - DEFERRED if told else rules.since
+        candidates = self.store.candidates(begin, now + timedelta(seconds=1))
+        known = self._known(candidates, rules, people, told)
+        choice = choose(candidates, now, rules, known)
+        posts = {found.id: found for found in self.store.posts_by_id(choice.ids)}
+        choice = remarked(choice, self._fame(choice, posts, now))
+        states = self.store.feeds()
+        titles = {state.feed.id: state.feed.title or state.feed.query for state in states}
+        serves = self._serves(posts.values()) if self.config.goals else None
+        return compose(
+            choice, posts, now, rules, feeds=titles, failing=health.failing(states), serves=serves, people=people
+        )
+
+    def _told(self, now: datetime) -> "dict[int, Told]":
+        """Give the stories that briefings of earlier days told."""
+        midnight = now.astimezone(self.config.briefing.zone()).replace(hour=0, minute=0, second=0, microsecond=0)
+        return {story: told for story, told in self.store.told_since(now - MEMORY).items() if told.at < midnight}
+
+    def _known(
+        self, candidates: "Sequence[Candidate]", rules: "BriefingRules", people: "People", told: "Mapping[int, Told]"
+    ) -> "Known":
+        from listener import voices
+        from listener.ranking import Known, several
+
+        twice = self.store.posts_by_id(several(candidates, people)[-COMPARED:])
+        accounts = {one.id: one.account for one in candidates}
+        here = {story: found for story, found in told.items() if story in {one.story for one in candidates}}
+        return Known(
+            people=people,
+            relevance=self._relevance(candidates, rules),
+            told={story: self._with_voices(story, found) for story, found in here.items()},
+            marks=self.store.marked_stories(self.now(), self.now() - MEMORY),
+            same=voices.same(twice, accounts, people),
+        )
+
+    def _with_voices(self, story: int, told: "Told") -> "Told":
+        return replace(told, voices=self.store.speakers([story], told.at).get(story, ()))
+
+    def _relevance(self, candidates: "Sequence[Candidate]", rules: "BriefingRules") -> dict[int, float] | None:
+        """Find how far leads and questions serve the goal they serve best; None: there are no goals."""
+        if not self.config.goals:
+            return None
+        self.refresh_goals()
+        cuts = rules.thresholds
+        asked = [one.id for one in candidates if one.lead >= cuts["lead"] or one.question >= cuts["question"]]
+        return {post: max(goals.values()) for post, goals in self.store.relevance(asked).items()}
+
+    def _serves(self, posts: "Iterable[StoredPost]") -> "dict[int, Served]":
+        found = {post.id: self.goals.served(post) for post in posts if post.goals}
+        return {post: served for post, served in found.items() if served is not None}
+
+    def _fame(self, choice: "Choice", posts: "Mapping[int, StoredPost]", now: datetime) -> dict[int, float]:
+        """Give how remarkable the finalists' posts are: the part of their author's posts that got no more."""
+        shown = [post for pick in choice.picks["stories"][:FINALISTS] for post in pick.posts[:WITNESSES]]
+        counted = {number: posts[number].post.counts for number in shown if number in posts}
+        accounts = {number: account for number in counted if (account := choice.accounts.get(number)) is not None}
+        usual = self.store.reactions(set(accounts.values()), now)
+        fame = {}
+        for number, account in accounts.items():
+            counts, others = counted[number], usual.get(account, [])
+            if counts is not None and len(others) >= FEW:
+                got = sum(count or 0 for count in (counts.replies, counts.likes, counts.reposts))
+                fame[number] = sum(other <= got for other in others) / len(others)
+        return fame
