@@ -199,9 +199,9 @@ class _Parser:
     def negated(self, start: int) -> Query | None:
         """Read what a NOT stands before."""
         self.deeper()
-        at = self.at + 1 if self.more() else self.at
-        if at > len(self.text) or self.text[self.at : at] in ("", ")") or self.took(*_AND, *_OR):
-            self.fail("expected a word, a phrase or a field", at - 1)
+        at = self.at if self.more() else len(self.text)
+        if self.text[at : at + 1] in ("", ")") or self.took(*_AND, *_OR):
+            self.fail("expected a word, a phrase or a field", at)
         found = self.item()
         self.nested -= 1
         if isinstance(found, _Scope):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from listener import __version__
-from listener.errors import ConfigError, ListenerError
+from listener.errors import ConfigError, ListenerError, QueryError
 
 if TYPE_CHECKING:
     from listener.app import App
@@ -30,7 +30,7 @@ COMMANDS: Final = {
     "poll": ("run", "Poll the feeds that are due, or those named, or all."),
     "feeds": ("feeds", "List, add, remove, check, change, import and export feeds."),
     "posts": ("posts", "List posts, newest first."),
-    "search": ("posts", "Find posts by their words."),
+    "search": ("posts", "Find posts by their words, or by a query."),
     "show": ("posts", "Show one post whole."),
     "label": ("posts", "Say what a post is, or is not."),
     "model": ("model", "See, teach, measure and explain the classifier."),
@@ -192,6 +192,9 @@ def answer(arguments: list[str]) -> int:
         _complain(f"{error.filename or 'cannot write'}: {error.strerror or error}")
         _drop_output()
         return 1
+    except QueryError as error:
+        click.echo(f"{error.caret()}\nlistener: {error}", err=True)
+        return 2
     finally:
         session.close()
 
