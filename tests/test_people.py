@@ -111,3 +111,34 @@ def test_an_account_that_may_not_be_linked_stands_with_its_own_platform_only():
     closed, open_ = Account("closed", "1"), Account("open", "1")
     assert unlinkable([closed, Account("closed", "2")], may_link) == []
     assert unlinkable([closed, open_], may_link) == [closed]
+
+
+@pytest.mark.parametrize(
+    ("handle", "proved"),
+    [("Ann.example", ("ann.example",)), ("ann.bsky.social", ()), ("handle.invalid", ()), (None, ())],
+)
+def test_a_name_is_a_checked_domain_unless_a_host_gave_it_out(handle, proved):
+    from connectors.bluesky.posts import account
+
+    assert account({"did": "did:plc:ann", "handle": handle}).proved == proved
+
+
+@pytest.mark.parametrize(
+    ("query", "home", "proved"),
+    [
+        ("https://ann.example/feed.xml", "https://www.ann.example/", ("ann.example",)),
+        ("https://ann.example/feed.xml", "https://other.example/", ()),
+        ("https://ann.example/feed.xml", "https://ann.example/blog", ()),
+        ("https://ann.example/~thief/feed.xml", "https://ann.example/", ()),
+        ("https://ann.example/thief/feed.xml", "https://ann.example/", ()),
+    ],
+)
+def test_a_feed_speaks_for_a_domain_only_from_the_domains_own_place(query, home, proved):
+    from connectors.rss.posts import Context, post
+    from connectors.rss.reading import Entry
+    from listener.types import Feed
+
+    context = Context(Feed(7, "rss", query, "rss"), None, "ann.example", "Ann", home)
+    said = post(Entry("Morning", guid="1"), context, frozenset()).account
+    assert said is not None
+    assert said.proved == proved
