@@ -54,6 +54,7 @@ __all__ = [
 
 COLOURS: Final[Mapping[Label, str]] = {"lead": "green", "question": "yellow", "news": "blue"}
 ROW_WORDS: Final = 24
+NUMBERS: Final = "The numbers are for: listener show, done, star, snooze, undo or label NUMBER"
 
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]|~])|^(?=[#+=-])|^(\d{1,9})(?=[.)])")
 
@@ -62,7 +63,7 @@ _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]|~])|^(?=[#+=-])|^(\d{1,9})(?=[.)])
 
 
 def text(briefing: Briefing, console: "Console") -> None:
-    """Print a briefing; the numbers are for `listener show`."""
+    """Print a briefing; the end says what its numbers are for."""
     console.print(Text(heading(briefing), style="bold"))
     for title, items in sections(briefing):
         console.print(Text(f"\n{title}", style="bold cyan"))
@@ -72,7 +73,7 @@ def text(briefing: Briefing, console: "Console") -> None:
     for line in ending(briefing):
         console.print(Text(line, style="dim"))
     if sections(briefing):
-        console.print(Text("To see one whole: listener show NUMBER", style="dim"))
+        console.print(Text(NUMBERS, style="dim"))
 
 
 def _print_item(item: StoryItem | PostItem, console: "Console") -> None:

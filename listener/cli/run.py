@@ -1,28 +1,26 @@
-"""`listener up`, `poll` and `briefing`: the verbs that listen and tell."""
+"""`listener up` and `poll`: the verbs that listen."""
 
 import json
 import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from listener.cli import Command, Session
-from listener.cli.values import MINUTES, SINCE
 from listener.errors import ListenerError
 
 if TYPE_CHECKING:
     from listener.app import App
+    from listener.app.briefings import Briefed
     from listener.briefing import Briefing
     from listener.listening import Streams
     from listener.pipeline import Outcome, Report
 
 FIRST_S = 20.0
 """How long the first briefing of `up` waits for slow feeds; they come with the next tick."""
-FORMATS = ("text", "markdown", "html", "json")
 
 
 @click.command(cls=Command)
@@ -100,32 +98,6 @@ def _print_report(report: "Report", total: int) -> None:
 
 
 @click.command(cls=Command)
-@click.option("--minutes", type=MINUTES, help="How long reading it may take (default 10).")
-@click.option("--since", type=SINCE, help="What arrived since 24h, 7d, or a date.  [default: 24h]")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.pass_obj
-def briefing(session: Session, minutes: float | None, since: datetime | None, form: str, as_json: bool) -> None:
-    """Print what your network talks about, the leads and the questions, inside the minutes you have."""
-    _print_briefing(session.reader.brief(minutes, since), "json" if as_json else form)
-
-
-def _print_briefing(found: "Briefing", form: str) -> None:
-    from listener import render
-
-    if form == "json":
-        click.echo(json.dumps(render.as_json(found), ensure_ascii=False))
-    elif form == "markdown":
-        click.echo(render.markdown(found))
-    elif form == "html":
-        click.echo(render.html(found))
-    else:
-        from rich.console import Console
-
-        render.text(found, Console(highlight=False, emoji=False))
-
-
-@click.command(cls=Command)
 @click.pass_obj
 def up(session: Session) -> None:
     """Poll everything, print the briefing, then stay up: poll what falls due, brief every morning, keep house."""
@@ -155,8 +127,7 @@ def _stay_up(app: "App", stop: threading.Event, *, verbose: bool) -> None:
             click.echo(f"{counted(slow, 'feed')} still to be heard: the briefing has what came so far")
         _print_told(app.tell([outcome.feed.id for outcome in report.failed]))
     if not stop.is_set():
-        app.briefing_due()
-        _print_briefing(app.brief(), "text")
+        _print_briefed(app.brief_when_due(), app.brief)
         click.echo("Staying up: feeds are polled as they fall due. Ctrl-C stops.")
     logging.getLogger().setLevel(logging.INFO if verbose else logging.WARNING)
     if not stop.is_set():
@@ -175,6 +146,18 @@ def _enough(stop: threading.Event) -> threading.Event:
 
     threading.Thread(target=wait, name="first briefing", daemon=True).start()
     return enough
+
+
+def _print_briefed(found: "Briefed", otherwise: "Callable[[], Briefing] | None" = None) -> None:
+    """Print a briefing that was made, unless it went out by mail; `otherwise`: what to show in any case."""
+    from listener.cli.briefing import print_briefing, tell_tried
+
+    if otherwise is not None:
+        print_briefing(found.made or otherwise(), "text")
+    elif found.made is not None and found.tried is None:
+        print_briefing(found.made, "text")
+    if found.tried is not None:
+        tell_tried(found.tried)
 
 
 def _print_told(messages: Iterable[str]) -> None:
@@ -197,8 +180,7 @@ def _verbs(app: "App", streams: "Streams", stop: threading.Event) -> dict[str, C
         return call
 
     def brief() -> None:
-        if app.briefing_due():
-            _print_briefing(app.brief(), "text")
+        _print_briefed(app.brief_when_due())
 
     def maintain() -> None:
         gone = {kind: count for kind, count in app.maintain().items() if count}

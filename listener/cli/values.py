@@ -3,8 +3,8 @@
 import math
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, ClassVar, cast
 
 import click
 
@@ -56,6 +56,42 @@ class Verdict(click.ParamType[Said]):
         return Said(name == value, label=name) if name in LABELS else Said(name == value, goal=goal)
 
 
+class Day(click.ParamType["date | int"]):
+    """A date (`2026-11-20`), or the days to one from today: `today`, `yesterday`, `tomorrow`."""
+
+    name = "date"
+    known: ClassVar = {"yesterday": -1, "today": 0, "tomorrow": 1}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date | int:
+        """Give the date, or how many days it is from the user's today."""
+        if not isinstance(value, str):
+            return cast(date | int, value)
+        if value.lower() in self.known:
+            return self.known[value.lower()]
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no date such as 2026-11-20", param, ctx)
+
+
+class Until(click.ParamType["date | int | timedelta"]):
+    """A length of time from now (`3h`, `3d`, `2w`), `tomorrow`, or a date."""
+
+    name = "until"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date | int | timedelta:
+        """Give the length, or the day that it ends with the beginning of."""
+        if not isinstance(value, str):
+            return cast(date | int | timedelta, value)
+        found = re.fullmatch(r"([0-9]{1,5})([mhdw])", value.strip().lower())
+        if found:
+            return timedelta(seconds=int(found[1]) * UNITS[found[2]])
+        try:
+            return DATE.convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is neither 3h, 3d, 2w, tomorrow nor a date such as 2026-11-20", param, ctx)
+
+
 class Minutes(click.FloatRange):
     """A number of minutes that somebody can read for."""
 
@@ -73,6 +109,8 @@ class Minutes(click.FloatRange):
 
 
 SINCE = Since()
+DATE = Day()
+UNTIL = Until()
 MINUTES = Minutes()
 VERDICT = Verdict()
 LABEL = click.Choice(LABELS)
