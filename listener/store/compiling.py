@@ -60,7 +60,6 @@ class Dialect(Protocol):
         """Ask whether the post, or a link in it, is on a host or below it."""
 
 
-_ACCOUNT: Final = "exists (select 1 from accounts a where a.id = p.account and {})"
 _FEED: Final = (
     "exists (select 1 from feeds f where (f.id = p.feed or f.id in"
     " (select x.feed from post_feeds x where x.post = p.id)) and ({}))"
@@ -134,11 +133,10 @@ class Compiler:
         return self._who(name, value)
 
     def _who(self, name: str, value: str) -> Sql:
-        same = self.dialect.same
         if name != "from":
             return self.dialect.whose(name, value)
-        either = " or ".join(same(f"a.{column}", "?") for column in ("handle", "handle", "name", "native_id"))
-        return Sql(_ACCOUNT.format(f"({either})"), (value, f"@{value}", value, value))
+        named = named_by(self.dialect, value)
+        return Sql(f"exists (select 1 from accounts a where a.id = p.account and {named.text})", named.values)
 
     def _feed(self, value: str) -> Sql:
         same = self.dialect.same
@@ -177,6 +175,12 @@ class Compiler:
 def least(given: Given, label: str) -> int:
     """Give the lowest score of a label that counts, as a column keeps it."""
     return max(round(next(value for name, value in given.thresholds.items() if name == label) * SCALE), 0)
+
+
+def named_by(dialect: Dialect, value: str) -> Sql:
+    """Ask whether an account `a` is called so."""
+    either = [dialect.same(f"a.{column}", "?") for column in ("handle", "handle", "name", "native_id")]
+    return Sql(f"({' or '.join(either)})", (value, f"@{value}", value, value))
 
 
 def joined(word: str, parts: Sequence[Sql]) -> Sql:
@@ -230,4 +234,4 @@ def _plain(host: str) -> str:
         return host
 
 
-__all__ = ["Compiler", "Dialect", "Given", "Sql", "bound", "host_of", "hosts", "is_on", "joined", "least"]
+__all__ = ["Compiler", "Dialect", "Given", "Sql", "bound", "host_of", "hosts", "is_on", "joined", "least", "named_by"]

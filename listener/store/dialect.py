@@ -6,9 +6,9 @@ from sqlite3 import Connection
 from typing import Final
 
 from listener.store import ties
-from listener.store.compiling import Sql, joined
+from listener.store.compiling import Sql, joined, named_by
 from listener.store.words import coded, is_plain, match
-from listener.terms import Words
+from listener.terms import Field, Words
 
 _PERSONS: Final[dict[str, str]] = {
     "person": "select id from persons where name = ? collate nocase",
@@ -74,6 +74,17 @@ def indexed(low: int, high: int, words: Words) -> Sql:
     held = "p.id in (select rowid from posts_fts where posts_fts match ? and rowid >= ? and rowid < ?)"
     found = Sql(held, (asked, low, high))
     return found if is_plain(words) else joined(" and ", [found, said(words)])
+
+
+def accounts(connection: Connection, asked: Field) -> list[int]:
+    """Give the accounts that `from:`, `person:`, `circle:` or `is:mine` means."""
+    if asked.name == "from":
+        dialect = Dialect(connection, said)
+        condition = joined(" or ", [named_by(dialect, value) for value in asked.values])
+        sql = f"select a.id from accounts a where {condition.text}"
+        return [number for (number,) in connection.execute(sql, condition.values)]
+    name = "mine" if asked.name == "is" else asked.name
+    return sorted({number for value in asked.values for number in whose(connection, name, value)})
 
 
 def whose(connection: Connection, name: str, value: str) -> list[int]:

@@ -9,7 +9,7 @@ from sqlite3 import Connection
 from typing import Final, NamedTuple
 
 from listener.store.compiling import Compiler, Sql, bound, joined, least
-from listener.store.dialect import Dialect, indexed, said
+from listener.store.dialect import Dialect, accounts, indexed, said
 from listener.store.listing import Arm
 from listener.store.rows import SCALE
 from listener.store.schema import LABEL_FLOOR
@@ -24,8 +24,10 @@ WINDOW: Final = 20_000
 """Numbers of posts that the first look at the index of words covers; each next one covers eight times as many."""
 ARRIVALS: Final = (2_000, 16_000, 128_000)
 """How many of the newest arrivals each look at posts covers that needs the index of words for a part of the query."""
-ACCOUNTS: Final = 50
-"""Most accounts whose posts lead a query."""
+FEW: Final = 50
+"""Most accounts, or feeds, whose posts lead a query."""
+SOME: Final = 100
+"""Fewest hits between two looks whether there are enough."""
 NEAR: Final = 200
 """Posts that arrive together may have numbers that do not follow their times; so many are looked at."""
 OLDEST: Final = -(1 << 62)
@@ -70,7 +72,7 @@ class Look:
             arms = [_posts("posts_account", "p.account = ? and p.deleted_at is null", number) for number in accounts]
             self._read(arms, said, span)
             return True
-        if any(_needs_index(node) for node in self.required):
+        if self._feeds() is None and any(_needs_index(node) for node in self.required):
             return self._by_words(span, stop)
         return self._by_time(span, stop)
 
@@ -116,8 +118,8 @@ class Look:
         labels = self._labels()
         if labels:
             return [_posts(f"posts_{label}", f"p.{label} >= {LABEL_FLOOR}") for label in labels]
-        feeds, platforms = self._numbers("feed"), self._numbers("platform")
-        if feeds is not None and len(feeds) <= ACCOUNTS:
+        feeds, platforms = self._feeds(), self._numbers("platform")
+        if feeds is not None:
             own = "p.feed = ? and p.deleted_at is null"
             shared = "post_feeds f cross join posts p on p.id = f.post"
             return [
@@ -139,6 +141,11 @@ class Look:
                     return (label,)
         return ()
 
+    def _feeds(self) -> list[int] | None:
+        """Give the feeds that a post must be of, if they are few; None: the query names none, or many."""
+        found = self._numbers("feed")
+        return found if found is not None and len(found) <= FEW else None
+
     def _numbers(self, name: str) -> list[int] | None:
         """Give the numbers of feeds or platforms that a post must have one of; None: the query names none."""
         asked = next((node for node in self.required if isinstance(node, Field) and node.name == name), None)
@@ -158,10 +165,8 @@ class Look:
         """Give the accounts that a post must be of, if they are few; None: the query names none, or many."""
         for node in self.required:
             if isinstance(node, Field) and (node.name in ("from", "person", "circle") or node.values == ("mine",)):
-                condition = Compiler(Dialect(self.connection, said), self.given).leaf(node)
-                sql = f"select p.account from (select id account from accounts) p where {condition.text} limit ?"
-                found = self._ask(sql, (*condition.values, ACCOUNTS + 1))
-                if len(found) <= ACCOUNTS:
+                found = accounts(self.connection, node)
+                if len(found) <= FEW:
                     return found
         return None
 
@@ -180,13 +185,13 @@ class Look:
             if time.monotonic() > stop:
                 return False
             low = max(high - width, floor)
-            self._hits(" AND ".join(asked), rest, (low, high), span)
-            if self._has_enough(low):
+            if self._hits(" AND ".join(asked), rest, (low, high), span) or self._has_enough(low):
                 break
             high, width = low, width * 8
         return True
 
-    def _hits(self, asked: str, rest: Sequence[Query], numbers: tuple[int, int], span: Span) -> None:
+    def _hits(self, asked: str, rest: Sequence[Query], numbers: tuple[int, int], span: Span) -> bool:
+        """Take in the hits between two numbers, the newest first; say whether there were enough on the way."""
         inner = Compiler(Dialect(self.connection, partial(indexed, *numbers)), self.given)
         outer = Compiler(Dialect(self.connection, said), self.given)
         parts = [outer.sql(node) if _needs_index(node) else inner.sql(node) for node in rest]
@@ -194,9 +199,15 @@ class Look:
         sql = (
             "select p.id, p.sort_at from posts_fts cross join posts p on p.id = posts_fts.rowid"
             " where posts_fts match ? and posts_fts.rowid >= ? and posts_fts.rowid < ? and p.deleted_at is null"
-            f" and {condition.text}"
+            f" and {condition.text} order by posts_fts.rowid desc"
         )
-        self.found.update(self.connection.execute(sql, (asked, *numbers, *condition.values)))
+        rows = self.connection.execute(sql, (asked, *numbers, *condition.values))
+        while some := rows.fetchmany(max(SOME, len(self.found))):
+            self.found.update(some)
+            if self._has_enough(some[-1][0]):
+                rows.close()
+                return True
+        return False
 
     def _has_enough(self, low: int) -> bool:
         """Tell whether no post with a lower number can be among the newest."""

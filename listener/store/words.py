@@ -17,9 +17,6 @@ from listener.store.compiling import hosts, is_on
 from listener.store.search import TOKENIZER
 from listener.terms import Words
 
-LONGEST: Final = 2_000
-"""Characters of a word that count."""
-
 
 class _Characters(dict[int, str]):
     """What each character becomes: a space where it ends a word."""
@@ -43,7 +40,7 @@ class _Characters(dict[int, str]):
         self._memory.execute("delete from asked")
         self._memory.execute("insert into asked values (?)", (f"x{sign}x",))
         words = [word for (word,) in self._memory.execute("select term from cut order by offset")]
-        return words[0][1:-1] if len(words) == 1 else " "
+        return str(words[0][1:-1]) if len(words) == 1 else " "
 
 
 _CHARACTERS: Final = _Characters()
@@ -52,8 +49,7 @@ _CHARACTERS: Final = _Characters()
 @lru_cache(256)
 def cut(text: str) -> str:
     """Give the words of a text with a space before, between and after them; what posts of one page say is kept."""
-    words = text.translate(_CHARACTERS).split(" ")
-    return f" {' '.join([word[:LONGEST] for word in words if word])} "
+    return f" {' '.join(text.translate(_CHARACTERS).split())} "
 
 
 @lru_cache(512)
