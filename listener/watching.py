@@ -1,6 +1,6 @@
 """Which posts of a page may become alerts of which rules, decided before the transaction that saves them. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, tzinfo
 from functools import cached_property
@@ -15,6 +15,8 @@ from listener.types import LABELS, Account, Born, Draft, Label, Post, StoredPost
 
 Name = tuple[str, str]
 """Platform, and a handle or native_id."""
+Key = tuple[str, str]
+"""Platform and native_id of a post."""
 
 _LATER: Final = Verdict("query", True, "asked inside the transaction")
 _UNKNOWN: Final = Author("somebody unknown")
@@ -90,19 +92,39 @@ class Book:
         return tuple(watch for watch in found if watch.born)
 
     def _watch(self, row: RuleRow, heard: Sequence[Facts], now: datetime) -> Watch:
-        rule, born = row.rule, {}
-        for facts in heard:
-            if first_stop(explain(row, facts, Mutes(), self.thresholds, _LATER)) is None:
-                born[facts.post.platform, facts.post.native_id] = self._born(row, facts)
+        rule = row.rule
+        let = {
+            (facts.post.platform, facts.post.native_id): facts
+            for facts in heard
+            if first_stop(explain(row, facts, Mutes(), self.thresholds, _LATER)) is None
+        }
         due = first_due(rule.terms(self.at), now, self.zone)
-        return Watch(row.id, rule.query, rule.channels, due, row.at, born, self.zone, self.thresholds)
+        births = _Births(self, row, let)
+        return Watch(row.id, rule.query, rule.channels, due, row.at, births, self.zone, self.thresholds)
 
-    def _born(self, row: RuleRow, facts: Facts) -> Born:
+    def born(self, row: RuleRow, facts: Facts) -> Born:
+        """Say what an alert of a rule about a post says."""
         said = reason(row.rule, facts, self.thresholds)
         stranger = facts.author.is_stranger and facts.post.account is not None
         may_tell = stranger and self.authors.policy.may_profile(facts.post.account or Account("", ""))
         first = reason(row.rule, facts, self.thresholds, is_first=True) if may_tell else None
         return Born(said, first, row.rule.weight(facts.scores))
+
+
+class _Births(Mapping[Key, Born]):
+    """What alerts would say, put into words only for the posts that the query finds."""
+
+    def __init__(self, book: Book, row: RuleRow, let: Mapping[Key, Facts]) -> None:
+        self._book, self._row, self._let = book, row, let
+
+    def __getitem__(self, key: Key) -> Born:
+        return self._book.born(self._row, self._let[key])
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._let)
+
+    def __len__(self) -> int:
+        return len(self._let)
 
 
 def facts_of(

@@ -158,15 +158,11 @@ def bear(connection: Connection, turn: Turn, new: Mapping[Key, int], edited: Map
     young = _young(connection, edited) if turn.watches and edited else {}
     for watch in turn.watches:
         since = ms(watch.since)
-        asked = {new[key]: born for key, born in watch.born.items() if key in new}
-        asked |= {
-            edited[key]: born
-            for key, born in watch.born.items()
-            if key in edited and young.get(edited[key], -1) >= since
-        }
+        asked = {new[key]: key for key in watch.born if key in new}
+        asked |= {edited[key]: key for key in watch.born if key in edited and young.get(edited[key], -1) >= since}
         if asked:
-            found = _matching(connection, watch, turn.now, list(asked))
-            count += outbox.insert(connection, _alerts(watch, _said(connection, asked, found), turn.now))
+            found = {post: watch.born[asked[post]] for post in _matching(connection, watch, turn.now, list(asked))}
+            count += outbox.insert(connection, _alerts(watch, _said(connection, found), turn.now))
     return count
 
 
@@ -185,14 +181,13 @@ def _young(connection: Connection, edited: Mapping[Key, int]) -> dict[int, int]:
     return dict(found)
 
 
-def _said(connection: Connection, asked: Mapping[int, Born], found: Sequence[int]) -> dict[int, Born]:
+def _said(connection: Connection, found: Mapping[int, Born]) -> dict[int, Born]:
     """Give what alerts say, the oldest post first, by whether their authors were heard of before."""
     said = {}
-    for post in sorted(found):
-        born = asked[post]
-        if born.first_reason is not None and not connection.execute(_HEARD, (post,)).fetchall():
-            born = replace(born, reason=born.first_reason)
-        said[post] = born
+    for post, born in sorted(found.items(), key=lambda one: one[0]):
+        first = born.first_reason
+        is_first = first is not None and not connection.execute(_HEARD, (post,)).fetchall()
+        said[post] = replace(born, reason=first or born.reason) if is_first else born
     return said
 
 
