@@ -11,9 +11,10 @@ from typing import Final, Literal, Protocol
 
 from listener.people import Voice
 from listener.types import LABELS, Label
+from listener.volume import Numbers
 
-Section = Literal["stories", "circles", "leads", "questions", "people", "sources"]
-SECTIONS: Final[tuple[Section, ...]] = ("stories", "circles", "leads", "questions", "people", "sources")
+Section = Literal["stories", "circles", "leads", "questions", "people", "sources", "numbers"]
+SECTIONS: Final[tuple[Section, ...]] = ("stories", "circles", "leads", "questions", "people", "sources", "numbers")
 RANKED: Final[tuple[Section, ...]] = ("stories", "leads", "questions")
 """The sections whose items are posts that ranking picked."""
 
@@ -240,6 +241,14 @@ class PersonItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Topical:
+    """How much is said of one thing: everything, a circle, a goal."""
+
+    name: str
+    numbers: Numbers
+
+
+@dataclass(frozen=True, slots=True)
 class LeftOut:
     """How much was left out, and why."""
 
@@ -270,3 +279,5 @@ class Briefing:
     sections: tuple[Section, ...] = SECTIONS
     circle: str | None = None
     """The one circle that it is about."""
+    numbers: tuple[Topical, ...] = ()
+    """Everything first; then the circles and goals of which much more is said than usual."""

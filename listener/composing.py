@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from listener import summaries
 from listener.briefing import (
     RANKED,
     Briefing,
@@ -22,6 +24,7 @@ from listener.briefing import (
     Speaker,
     StoryItem,
     Topic,
+    Topical,
 )
 from listener.excerpts import ago, author_of, count_words, excerpt, probabilities
 from listener.people import People
@@ -32,6 +35,8 @@ FRAME_S: Final = 12.0
 """Seconds for the heading and the end."""
 ITEM_S: Final = 4.0
 """Seconds to take in that a new item begins, and to decide about it, beside reading its words."""
+CHART_S: Final = 3.0
+"""A look at the numbers of one thing."""
 LINE_S: Final = 1.0
 """The same for a line of a list."""
 PICTURE_S: Final = 2.0
@@ -44,6 +49,9 @@ TOPIC_WORDS: Final = 12
 LATEST_WORDS: Final = 16
 LINKS: Final = 3
 VOICES_NAMED: Final = 5
+SUMMED: Final = 30
+"""Stories, from the first, that are looked through for their best sentence and for opposing voices."""
+SUMMARY_WORDS: Final = 40
 TOPICS_LEAST: Final = 2
 """A circle with one topic only has it among the stories already."""
 PEOPLE: Final = 5
@@ -77,6 +85,7 @@ def compose(
     failing: Sequence[str] = (),
     serves: Mapping[int, Served] | None = None,
     people: People | None = None,
+    numbers: Sequence[Topical] = (),
 ) -> Briefing:
     """Fill the minutes from `posts`; no story and no post appears twice, posts that are gone are passed over.
 
@@ -86,7 +95,8 @@ def compose(
     made = [one for section in rules.sections for one in maker.section(section)]
     failing = _shortened(failing) if "sources" in rules.sections else ()
     words = count_words(*failing)
-    frame = FRAME_S + len(failing) * LINE_S + words * 60 / rules.words_per_minute
+    numbers = numbers if "numbers" in rules.sections else ()
+    frame = FRAME_S + len(failing) * LINE_S + words * 60 / rules.words_per_minute + len(numbers) * CHART_S
     taken = _taken(made, rules.minutes * 60 - frame - ROUNDING_S)
     shown = [made[place] for place in taken]
     of: dict[Section, list[Item]] = {section: [] for section in rules.sections}
@@ -108,6 +118,7 @@ def compose(
         people=tuple(item for item in of.get("people", ()) if isinstance(item, PersonItem)),
         sections=rules.sections,
         circle=rules.circle,
+        numbers=tuple(numbers),
     )
 
 
@@ -175,6 +186,7 @@ class Maker:
         self.excerpt_words = int(min(EXCERPT_WORDS, max(15.0, rules.minutes * 15)))
         self._made: set[int] = set()
         """Posts that have their own item, so that none has two."""
+        self._summed_up = 0
         self._acted: set[int] = set()
         """Stories that are among the leads or questions."""
 
@@ -239,7 +251,31 @@ class Maker:
         others = [posts for voice, posts in said.items() if voice != self.voice(stored[0])]
         why = self._why(stored[0], pick, people, len(platforms))
         item = self._item(stored[0], pick.story, why)
-        return StoryItem(item, people, platforms, tuple(map(self._speaker, others))[:VOICES_NAMED])
+        speakers = tuple(map(self._speaker, others))[:VOICES_NAMED]
+        return self._summed(StoryItem(item, people, platforms, speakers), stored)
+
+    def _summed(self, story: StoryItem, stored: Sequence[StoredPost]) -> StoryItem:
+        """Add the sentence that tells it best, where the shown post has none as good; and who disagrees."""
+        if len(stored) < 2 or self._summed_up >= SUMMED:
+            return story
+        self._summed_up += 1
+        voices = {post.id: self.voice(post) for post in stored}
+        sentence = summaries.best(stored, story.post.title, voices)
+        own = sentence is not None and sentence.post_id == story.post.post_id
+        return replace(
+            story,
+            post=replace(story.post, text=excerpt(sentence.text, SUMMARY_WORDS)) if sentence and own else story.post,
+            summary=None if sentence is None or own else self._quote(sentence),
+            opposing=self._opposing(stored, voices),
+        )
+
+    def _opposing(self, stored: Sequence[StoredPost], voices: Mapping[int, str]) -> tuple[Quote, Quote] | None:
+        found = summaries.opposing(stored, voices)
+        return None if found is None else (self._quote(found[0]), self._quote(found[1]))
+
+    def _quote(self, sentence: summaries.Sentence) -> Quote:
+        stored = self.posts[sentence.post_id]
+        return Quote(stored.id, self.name(stored), excerpt(sentence.text, SUMMARY_WORDS), stored.post.url)
 
     def _speaker(self, posts: Sequence[StoredPost]) -> Speaker:
         first = posts[0]
@@ -326,10 +362,20 @@ class Maker:
         topics = [topic for pick in picks if (topic := self._topic(circle, pick)) is not None]
         if len(topics) < TOPICS_LEAST and self.rules.circle is None:
             return
-        item = CircleItem(circle, tuple(topics))
+        item = CircleItem(circle, tuple(topics), self._disagreement(circle, picks))
         words = _words(item)
         cost_s = ITEM_S + len(topics) * LINE_S + words * 60 / self.rules.words_per_minute
         yield Made("circles", item, Offer(CIRCLE_WORTH, cost_s, f"circle {circle}", frozenset({"circles"})), words)
+
+    def _disagreement(self, circle: str, picks: Sequence[Pick]) -> tuple[Quote, Quote] | None:
+        """Find what the circle's own people disagree on: the first topic in which two of them do."""
+        for pick in picks:
+            stored = [self.posts[post] for post in pick.posts if post in self.posts]
+            own = [post for post in stored if circle in self.people.circles(self.choice.accounts.get(post.id))]
+            found = self._opposing(own, {post.id: self.voice(post) for post in own}) if len(own) > 1 else None
+            if found is not None:
+                return found
+        return None
 
     def _topic(self, circle: str, pick: Pick) -> Topic | None:
         stored = sorted((self.posts[post] for post in pick.posts if post in self.posts), key=self._telling)

@@ -15,23 +15,11 @@ from markupsafe import Markup
 from rich.console import Group
 from rich.text import Text
 
-from listener import evidence, urls
-from listener.briefing import Briefing, PostItem, Served, StoryItem
+from listener import charts, evidence, urls
+from listener.briefing import Briefing, Topical
 from listener.excerpts import ago, author_of, excerpt, probabilities
-from listener.types import LABELS, Label, Mark, Opinion, StoredPost
-from listener.wording import (
-    about,
-    also,
-    ending,
-    heading,
-    headline,
-    is_weak,
-    links,
-    plain,
-    post_and_voices,
-    sections,
-    voice,
-)
+from listener.types import Label, Mark, StoredPost
+from listener.wording import Entry, ending, heading, is_weak, links, plain, sections
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,21 +27,12 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from rich.console import Console
 
-__all__ = [
-    "ago",
-    "as_json",
-    "evidence_json",
-    "html",
-    "markdown",
-    "plain",
-    "post_detail",
-    "post_json",
-    "post_row",
-    "text",
-]
+__all__ = ["ago", "html", "markdown", "plain", "post_detail", "post_row", "text"]
 
 COLOURS: Final[Mapping[Label, str]] = {"lead": "green", "question": "yellow", "news": "blue"}
 ROW_WORDS: Final = 24
+MARGIN: Final = 8
+"""Columns for the number of a post."""
 NUMBERS: Final = "The numbers are for: listener show, done, star, snooze, undo or label NUMBER"
 
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]|~])|^(?=[#+=-])|^(\d{1,9})(?=[.)])")
@@ -65,31 +44,60 @@ _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]|~])|^(?=[#+=-])|^(\d{1,9})(?=[.)])
 def text(briefing: Briefing, console: "Console") -> None:
     """Print a briefing; the end says what its numbers are for."""
     console.print(Text(heading(briefing), style="bold"))
-    for title, items in sections(briefing):
+    found = sections(briefing)
+    for title, entries in found:
         console.print(Text(f"\n{title}", style="bold cyan"))
-        for item in items:
-            _print_item(item, console)
+        for entry in entries:
+            _print_entry(entry, console)
+    if briefing.numbers:
+        console.print(Text("\nNumbers", style="bold cyan"))
+        for topical in briefing.numbers:
+            _print_numbers(topical, console)
     console.print()
     for line in ending(briefing):
         console.print(Text(line, style="dim"))
-    if sections(briefing):
+    if found:
         console.print(Text(NUMBERS, style="dim"))
 
 
-def _print_item(item: StoryItem | PostItem, console: "Console") -> None:
-    post, voices = post_and_voices(item)
-    rows = [Text(headline(post), style="bold"), Text(about(post), style="dim")]
-    if post.text:
-        rows.append(Text(plain(post.text)))
-    if voices:
-        rows.append(Text(also(voices), style="dim"))
-    margin = Text(f"{post.post_id:>6}  ", style="bold")
-    for line in (line for row in rows for line in row.wrap(console, max(console.width - len(margin), 20))):
+def _print_entry(entry: Entry, console: "Console") -> None:
+    rows = [(entry.head.number, Text(plain(entry.head.text), style="bold"))]
+    rows += [(None, Text(plain(entry.about), style="dim"))] if entry.about else []
+    rows += [(None, Text(plain(entry.text)))] if entry.text else []
+    own = entry.head.number is None
+    rows += [(line.number if own else None, Text(plain(line.text))) for line in entry.lines]
+    if entry.also:
+        rows.append((None, Text("also: " + ", ".join(plain(line.text) for line in entry.also), style="dim")))
+    for number, row in rows:
+        _print_row(number, row, console)
+    for url in links(entry.head.url, *entry.links):  # never broken, so that it can be clicked and copied
+        console.print(Text.assemble(" " * MARGIN, (url, "blue")), soft_wrap=True)
+
+
+def _print_row(number: int | None, row: Text, console: "Console") -> None:
+    margin = Text(f"{number:>6}  " if number is not None else " " * MARGIN, style="bold")
+    for line in row.wrap(console, max(console.width - MARGIN, 20)):
         line.rstrip()
         console.print(Text.assemble(margin, line), soft_wrap=True)
-        margin = Text(" " * len(margin))
-    for url in links(post.url, *post.links):  # never broken, so that it can be clicked and copied
-        console.print(Text.assemble(margin, (url, "blue")), soft_wrap=True)
+        margin = Text(" " * MARGIN)
+
+
+def _print_numbers(topical: Topical, console: "Console") -> None:
+    numbers, name = topical.numbers, plain(topical.name)
+    _print_row(None, Text(f"{name} {charts.sparks_of(numbers, console.encoding)}"), console)
+    for said in _described(topical):
+        _print_row(None, Text(said, style="dim"), console)
+
+
+def _described(topical: Topical) -> list[str]:
+    """Say in words what the charts of a topic show."""
+    numbers = topical.numbers
+    said = [charts.describe_trend(numbers, topical.name)]
+    if numbers.labels:
+        said.append(charts.describe_mix(numbers.labels, "labels"))
+    if numbers.platforms:
+        said.append(charts.describe_mix(numbers.platforms, "platforms"))
+    return [*said, charts.describe_hours(numbers)] if any(numbers.hours) else said
 
 
 def post_row(stored: StoredPost, thresholds: Mapping[Label, float], now: "datetime") -> Text:
@@ -163,9 +171,12 @@ def _facts(
 def markdown(briefing: Briefing) -> str:
     """Write a briefing as CommonMark; no text of others can become markup."""
     out = [f"# {_marked(heading(briefing))}"]
-    for title, items in sections(briefing):
+    for title, entries in sections(briefing):
         out.append(f"## {title}")
-        out.extend(_marked_entry(item) for item in items)
+        out.extend(_marked_entry(entry) for entry in entries)
+    if briefing.numbers:
+        out.append("## Numbers")
+        out.extend("  \n".join(_marked(said) for said in _described(topical)) for topical in briefing.numbers)
     out.extend(_marked(line) for line in ending(briefing))
     return "\n\n".join(out) + "\n"
 
@@ -185,14 +196,13 @@ def _marked_link(text: str, url: str | None) -> str:
     return f"[{_marked(text)}]({target})"
 
 
-def _marked_entry(item: StoryItem | PostItem) -> str:
-    post, voices = post_and_voices(item)
-    rows = [f"**{_marked_link(headline(post), post.url)}**", _marked(about(post))]
-    if post.text:
-        rows.append(_marked(post.text))
-    rows.extend(_marked_link(url, url) for url in links(*post.links))
-    if voices:
-        rows.append("also: " + ", ".join(_marked_link(voice(one), one.url) for one in voices))
+def _marked_entry(entry: Entry) -> str:
+    rows = [f"**{_marked_link(entry.head.text, entry.head.url)}**"]
+    rows += [_marked(part) for part in (entry.about, entry.text) if part]
+    rows += [_marked_link(line.text, line.url) for line in entry.lines]
+    rows += [_marked_link(url, url) for url in entry.links]
+    if entry.also:
+        rows.append("also: " + ", ".join(_marked_link(line.text, line.url) for line in entry.also))
     return "  \n".join(rows)
 
 
@@ -201,13 +211,16 @@ def _marked_entry(item: StoryItem | PostItem) -> str:
 
 def html(briefing: Briefing) -> str:
     """Write a briefing as one HTML page that loads nothing and runs nothing."""
-    style = Markup(_templates().get_template("briefing.css").render())  # noqa: S704 our own file, no text of others
+    sheets = [_templates().get_template(name).render() for name in ("briefing.css", "charts.css")]
+    style = Markup("\n".join(sheets))  # noqa: S704 our own files, no text of others
     return (
         _templates()
         .get_template("briefing.html")
         .render(
             heading=heading(briefing),
-            sections=[(title, [post_and_voices(item) for item in items]) for title, items in sections(briefing)],
+            parts=heading(briefing).split(" · "),
+            sections=sections(briefing),
+            numbers=[_drawn(topical) for topical in briefing.numbers],
             ending=ending(briefing),
             style=style,
             style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
@@ -215,8 +228,12 @@ def html(briefing: Briefing) -> str:
     )
 
 
-def _each_link(candidates: Iterable[str]) -> tuple[str, ...]:
-    return links(*candidates)
+def _drawn(topical: Topical) -> tuple[str, list[Markup]]:
+    """Draw a topic; what `charts` writes is escaped there."""
+    numbers = topical.numbers
+    drawn = [charts.trend(numbers, topical.name), charts.hours(numbers)]
+    drawn += [charts.mix(numbers.labels, "labels"), charts.mix(numbers.platforms, "platforms")]
+    return topical.name, [Markup(picture) for picture in drawn if picture]  # noqa: S704 see above
 
 
 @lru_cache(maxsize=1)
@@ -226,114 +243,5 @@ def _templates() -> "Environment":
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("listener"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"plain": plain, "safe_url": urls.safe, "links": _each_link}
-    environment.globals |= {"about": about, "headline": headline, "voice": voice}
+    environment.filters |= {"plain": plain, "safe_url": urls.safe}
     return environment
-
-
-# JSON
-
-
-def as_json(briefing: Briefing) -> dict[str, object]:
-    """Give a briefing as plain values; times are ISO 8601."""
-    return {
-        "now": briefing.now.isoformat(),
-        "since": briefing.since.isoformat(),
-        "minutes": briefing.minutes,
-        "seconds": round(briefing.seconds, 1),
-        "words": briefing.words,
-        "seen": briefing.seen,
-        "stories": [_story_json(item) for item in briefing.stories],
-        "leads": [_item_json(item) for item in briefing.leads],
-        "questions": [_item_json(item) for item in briefing.questions],
-        "left_out": [{"what": left.what, "reason": left.reason, "count": left.count} for left in briefing.left_out],
-        "sources_failing": list(briefing.sources_failing),
-    }
-
-
-def post_json(stored: StoredPost) -> dict[str, object]:
-    """Give a post as listings print it, one object a line."""
-    post = stored.post
-    return {
-        "id": stored.id,
-        "platform": post.platform,
-        "native_id": post.native_id,
-        "url": urls.safe(post.url),
-        "author": author_of(stored),
-        "title": post.title,
-        "text": post.text,
-        "lang": post.lang,
-        "published_at": post.published_at.isoformat() if post.published_at else None,
-        "feeds": list(stored.feeds),
-        "labels": _labels_json(probabilities(stored)),
-        "weak": is_weak(post.lang),
-        "goals": {goal: round(score, 4) for goal, score in stored.goals.items()},
-        "story": stored.story,
-    }
-
-
-def evidence_json(stored: StoredPost, marks: Sequence[Mark], served: Served | None) -> dict[str, object]:
-    """Give what `show` adds to a post's JSON: why it has its labels, what the judge said, the goal that it serves."""
-    said = stored.opinion
-    thumbs: dict[str, bool] = {str(label): value for label, value in stored.thumbs.items()}
-    thumbs |= {f"goal:{goal}": value for goal, value in stored.goal_thumbs.items()}
-    return {
-        "model": stored.model,
-        "evidence": [_mark_json(mark) for mark in marks],
-        "thumbs": thumbs,
-        "judge": None if said is None else _opinion_json(said),
-        "serves": _served_json(served),
-    }
-
-
-def _opinion_json(said: Opinion) -> dict[str, object]:
-    labels = {str(label): value for label, value in said.labels.items()}
-    return {"model": said.model, "labels": labels, "reason": said.reason}
-
-
-def _mark_json(mark: Mark) -> dict[str, object]:
-    spans = [{"field": field, "start": start, "end": end} for field, start, end in mark.spans]
-    return {"label": mark.label, "text": mark.text, "weight": round(mark.weight, 3), "spans": spans}
-
-
-def _served_json(found: Served | None) -> dict[str, object] | None:
-    if found is None:
-        return None
-    return {
-        "goal": found.goal,
-        "relevance": round(found.relevance, 4),
-        "because": list(found.because),
-        "by_thumb": found.by_thumb,
-    }
-
-
-def _labels_json(labels: Mapping[Label, float]) -> dict[str, float]:
-    return {label: round(labels[label], 4) for label in LABELS if label in labels}
-
-
-def _item_json(item: PostItem) -> dict[str, object]:
-    return {
-        "id": item.post_id,
-        "story": item.story,
-        "platform": item.platform,
-        "title": item.title,
-        "text": item.text,
-        "url": urls.safe(item.url),
-        "links": list(links(*item.links)),
-        "author": item.author,
-        "author_url": urls.safe(item.author_url),
-        "feeds": list(item.feeds),
-        "at": item.at.isoformat(),
-        "labels": _labels_json(item.labels),
-        "why": item.why,
-        "serves": _served_json(item.serves),
-        "licence": item.licence,
-    }
-
-
-def _story_json(item: StoryItem) -> dict[str, object]:
-    voices = [
-        {"id": voice.post_id, "author": voice.author, "platform": voice.platform, "url": urls.safe(voice.url)}
-        for voice in item.voices
-    ]
-    return _item_json(item.post) | {"people": item.people, "platforms": list(item.platforms), "voices": voices}

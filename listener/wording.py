@@ -5,11 +5,23 @@ Every text is hostile: controls, bidirectional overrides and invisible character
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from listener import urls
-from listener.briefing import Briefing, LeftOut, PostItem, Speaker, StoryItem
+from listener.briefing import (
+    Briefing,
+    CircleItem,
+    LeftOut,
+    PersonItem,
+    PostItem,
+    Quote,
+    Section,
+    Speaker,
+    StoryItem,
+    Topic,
+)
 
 _LINE_ENDS: Final = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 # Controls, bidirectional marks and overrides, invisible fillers and tags, lone surrogates.
@@ -41,21 +53,91 @@ def lines(text: str) -> str:
 def heading(briefing: Briefing) -> str:
     """Name the day, and how long reading takes."""
     day = f"{briefing.now:%A}, {briefing.now.day} {briefing.now:%B %Y}"
-    return f"Your briefing · {day} · {_minutes(briefing) if _items(briefing) else 'nothing to read'}"
+    name = f"Your {plain(briefing.circle)} briefing" if briefing.circle else "Your briefing"
+    return f"{name} · {day} · {_minutes(briefing) if sections(briefing) else 'nothing to read'}"
 
 
-def sections(briefing: Briefing) -> list[tuple[str, Sequence[StoryItem] | Sequence[PostItem]]]:
-    """List what a briefing holds, without empty sections."""
-    found: list[tuple[str, Sequence[StoryItem] | Sequence[PostItem]]] = [
-        ("What people talk about", briefing.stories),
-        ("Leads", briefing.leads),
-        ("Questions", briefing.questions),
-    ]
-    return [(title, items) for title, items in found if items]
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line, where it leads, and the number of the post that it is about."""
+
+    text: str
+    url: str | None = None
+    number: int | None = None
 
 
-def _items(briefing: Briefing) -> int:
-    return len(briefing.stories) + len(briefing.leads) + len(briefing.questions)
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One item as every form shows it. Its texts are as they came: each form makes them harmless."""
+
+    head: Line
+    about: str = ""
+    text: str = ""
+    lines: tuple[Line, ...] = ()
+    links: tuple[str, ...] = ()
+    is_titled: bool = True
+    """False: the head is only who said it."""
+    also: tuple[Line, ...] = ()
+    """Who else talks about it."""
+    is_said: bool = False
+    """The head names who says the text; else it is a title."""
+
+
+TITLES: Final[Mapping[Section, str]] = {
+    "stories": "What people talk about",
+    "circles": "Water coolers",
+    "leads": "Leads",
+    "questions": "Questions you can answer",
+    "people": "Also heard from your people",
+}
+
+
+def sections(briefing: Briefing) -> list[tuple[str, list[Entry]]]:
+    """List what a briefing holds in its order, without empty sections."""
+    entries: dict[Section, list[Entry]] = {
+        "stories": [_story(item) for item in briefing.stories],
+        "circles": [_circle(item) for item in briefing.circles],
+        "leads": [_post(item) for item in briefing.leads],
+        "questions": [_post(item) for item in briefing.questions],
+        "people": [_person(item) for item in briefing.people],
+    }
+    return [(TITLES[name], entries[name]) for name in briefing.sections if entries.get(name)]
+
+
+def _post(post: PostItem) -> Entry:
+    head = Line(headline(post), post.url, post.post_id)
+    return Entry(head, about(post), post.text, links=links(*post.links), is_titled=bool(post.title))
+
+
+def _story(item: StoryItem) -> Entry:
+    lines = [] if item.summary is None else [_quoted(item.summary)]
+    lines += _disagreement(item.opposing)
+    also = tuple(Line(voice(one), one.url, one.post_id) for one in item.voices)
+    return replace(_post(item.post), lines=tuple(lines), also=also)
+
+
+def _circle(item: CircleItem) -> Entry:
+    topics = [Line(_topic(topic), None, topic.post_id) for topic in item.topics]
+    return Entry(Line(item.circle), lines=(*topics, *_disagreement(item.opposing)))
+
+
+def _topic(topic: Topic) -> str:
+    where = f", also in {', '.join(topic.also_in)}" if topic.also_in else ""
+    return f"{plain(topic.headline)} · {topic.people} of them{plain(where)}"
+
+
+def _person(item: PersonItem) -> Entry:
+    facts = (", ".join(item.circles), counted(item.posts, "post"), item.platform)
+    about = " · ".join(plain(fact) for fact in facts if fact)
+    return Entry(Line(plain(item.name), item.latest.url, item.latest.post_id), about, item.latest.text, is_said=True)
+
+
+def _quoted(quote: Quote, before: str = "") -> Line:
+    return Line(f"{before}“{plain(quote.text)}” {plain(quote.author)}", quote.url, quote.post_id)
+
+
+def _disagreement(opposing: tuple[Quote, Quote] | None) -> list[Line]:
+    return [] if opposing is None else [_quoted(opposing[0], "they disagree: "), _quoted(opposing[1], "against: ")]
 
 
 def ending(briefing: Briefing) -> list[str]:
@@ -63,11 +145,11 @@ def ending(briefing: Briefing) -> list[str]:
     out = []
     if not briefing.seen:
         out += ["Nothing came in.", "Ask your feeds: listener poll", "Add one: listener feeds add ADDRESS"]
-    elif not _items(briefing):
+    elif not sections(briefing):
         out.append(f"{counted(briefing.seen, 'post')} came in, none of them a story, a lead or a question.")
         out.append("See them all: listener posts")
     else:
-        out.append(f"That is all: {counted(briefing.words, 'word')} from {counted(briefing.seen, 'post')}.")
+        out.append(f"You are done: {counted(briefing.words, 'word')} from {counted(briefing.seen, 'post')}.")
         if briefing.left_out:
             out.append("Left out: " + "; ".join(_left(left) for left in briefing.left_out) + ".")
     if briefing.sources_failing:
@@ -79,7 +161,7 @@ def _left(left: LeftOut) -> str:
     if left.reason == "chatter":
         return f"{counted(left.count, 'post')} that {'is' if left.count == 1 else 'are'} none of these"
     what = {"stories": "story", "leads": "lead", "questions": "question"}[left.what]
-    why = "no time" if left.reason == "time" else "by somebody shown twice already"
+    why = {"time": "no time", "person": "by somebody shown twice already", "short": "kept short"}[left.reason]
     return f"{counted(left.count, what)} ({why})"
 
 
@@ -100,11 +182,6 @@ def headline(post: PostItem) -> str:
     return plain(post.title or "") or plain(post.author or "") or post.platform
 
 
-def post_and_voices(item: StoryItem | PostItem) -> tuple[PostItem, tuple[Speaker, ...]]:
-    """Take a story apart; a lead or a question has no voices."""
-    return (item.post, item.voices) if isinstance(item, StoryItem) else (item, ())
-
-
 def about(post: PostItem) -> str:
     """Say in one line why a post is here, whose it is, and where it was heard."""
     feeds = [feed for feed in post.feeds if feed != post.author]
@@ -116,11 +193,6 @@ def about(post: PostItem) -> str:
 def voice(voice: Speaker) -> str:
     """Name one who talks about the same."""
     return plain(f"{voice.author} ({voice.platform})")
-
-
-def also(voices: Sequence[Speaker]) -> str:
-    """Name the others who talk about the same."""
-    return "also: " + ", ".join(voice(one) for one in voices)
 
 
 def links(*candidates: str | None) -> tuple[str, ...]:

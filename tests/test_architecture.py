@@ -35,6 +35,7 @@ FLOORS = {
         "terms",
         "query",
         "ranking",
+        "records",
         "voices",
         "composing",
         "excerpts",

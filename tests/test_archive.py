@@ -17,7 +17,7 @@ from listener import connector
 from listener.connector import Settings
 from listener.errors import BadPayload, ConnectorError
 from listener.normalise import normalise
-from listener.render import post_json
+from listener.records import post_json
 from listener.types import Account, Feed, Page, Post, StoredPost
 
 WHEN = datetime(2007, 5, 4, 18, 30, tzinfo=UTC)

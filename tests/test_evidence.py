@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from listener import evidence, render
+from listener import evidence, records
 from listener.briefing import BriefingRules, Served
 from listener.composing import compose, serves
 from listener.ranking import Known, choose
@@ -59,7 +59,7 @@ def test_the_judges_word_is_shown_as_its_own():
 
 def test_a_posts_json_carries_its_evidence_its_thumbs_and_its_goal():
     stored = replace(STORED, thumbs={"lead": True}, goals={"Bread": 1.0}, goal_thumbs={"Bread": True})
-    found = render.evidence_json(stored, MARKS, Served("Bread", 1.0, by_thumb=True))
+    found = records.evidence_json(stored, MARKS, Served("Bread", 1.0, by_thumb=True))
     assert found["evidence"][0] == {
         "label": "lead",
         "text": "need a",
@@ -69,9 +69,9 @@ def test_a_posts_json_carries_its_evidence_its_thumbs_and_its_goal():
     assert found["thumbs"] == {"lead": True, "goal:Bread": True}
     assert found["serves"] == {"goal": "Bread", "relevance": 1.0, "because": [], "by_thumb": True}
     assert found["judge"] is None
-    assert render.evidence_json(STORED, (), None)["serves"] is None
+    assert records.evidence_json(STORED, (), None)["serves"] is None
     said = Opinion("m", NOW, {"lead": True}, {}, "asks")
-    assert render.evidence_json(replace(STORED, opinion=said), (), None)["judge"]["labels"] == {"lead": True}
+    assert records.evidence_json(replace(STORED, opinion=said), (), None)["judge"]["labels"] == {"lead": True}
 
 
 @pytest.mark.parametrize(
@@ -116,5 +116,5 @@ def test_each_item_of_a_briefing_says_which_goal_it_serves_and_a_lead_also_that_
     assert "serves: Bread 0.8 because `loaf`" in leads[0].why
     assert "serves no goal" in leads[1].why
     assert all("serves" not in item.why for item in compose(choice, posts, NOW, RULES, feeds={}).leads)
-    shown = render.as_json(compose(choice, posts, NOW, RULES, feeds={}, serves=served))
+    shown = records.as_json(compose(choice, posts, NOW, RULES, feeds={}, serves=served))
     assert shown["leads"][0]["serves"]["goal"] == "Bread"

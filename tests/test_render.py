@@ -13,8 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from listener import render, wording
-from listener.briefing import Briefing, LeftOut, PostItem, Speaker, StoryItem
+from listener import records, render, volume, wording
+from listener.briefing import (
+    Briefing,
+    CircleItem,
+    LeftOut,
+    PersonItem,
+    PostItem,
+    Quote,
+    Speaker,
+    StoryItem,
+    Topic,
+    Topical,
+)
 from listener.types import Account, Post, StoredPost
 from tests.hostile.posts import TEXTS, URLS, html_vectors
 
@@ -37,11 +48,16 @@ TAGS = frozenset(
         "h3",
         "p",
         "a",
+        "header",
+        "span",
+        *("svg", "g", "rect", "text", "path", "polyline", "polygon", "circle", "line", "desc", "tspan"),
     }
 )
+SVG = "{http://www.w3.org/2000/svg}"
 FIELDS = (
     *("platform", "title", "text", "url", "links", "author", "author_url", "feeds", "why", "licence"),
-    *("voice.author", "voice.url"),
+    *("voice.author", "voice.url", "quote.author", "quote.text", "quote.url", "topic.headline", "topic.also_in"),
+    *("circle", "name", "topical"),
 )
 
 
@@ -64,13 +80,21 @@ def item(number=101, **changes):
     return replace(base, **changes)
 
 
-def briefing(post=None, voice=None, **changes):
+QUOTE = Quote(8, "Cleo Elm", "It helps everybody.", "https://other.test/8")
+TOPIC = Topic(101, "A title", 2, ("customers",))
+NUMBERS = volume.Numbers((1, 0, 2, 9), (volume.Spike(3, 9, 1.0),), {"lead": 2, "news": 1}, {"other": 3}, (0.5,) * 24)
+
+
+def briefing(post=None, voice=None, quote=QUOTE, topic=TOPIC, circle="peers", name="Dov Ash", topical=None, **changes):
     post, voice = post or item(), voice or Speaker(7, "Ben Oak", "other", "https://other.test/7")
     base = Briefing(
         now=NOW,
         since=NOW - timedelta(days=1),
         minutes=10.0,
-        stories=(StoryItem(post, 2, ("fixture", "other"), (voice,)),),
+        stories=(StoryItem(post, 2, ("fixture", "other"), (voice,), quote, (quote, replace(quote, post_id=9))),),
+        circles=(CircleItem(circle, (topic,), (quote, quote)),),
+        people=(PersonItem(name, (circle,), 2, quote, "other"),),
+        numbers=() if topical is None else (Topical(topical, NUMBERS),),
         leads=(replace(post, post_id=102),),
         questions=(replace(post, post_id=103, title=None),),
         left_out=(LeftOut("stories", "time", 3), LeftOut("leads", "person", 1), LeftOut("other posts", "chatter", 2)),
@@ -85,6 +109,12 @@ def briefing(post=None, voice=None, **changes):
 def poisoned(name, vector):
     if name.startswith("voice."):
         return briefing(voice=replace(Speaker(7, "Ben", "other", None), **{name.removeprefix("voice."): vector}))
+    if "." in name:
+        part, field = name.split(".")
+        given = {"quote": QUOTE, "topic": TOPIC}[part]
+        return briefing(**{part: replace(given, **{field: (vector,) if field == "also_in" else vector})})
+    if name in ("circle", "name", "topical"):
+        return briefing(**{name: vector})
     return briefing(item(**{name: (vector,) if name in ("links", "feeds") else vector}))
 
 
@@ -106,10 +136,11 @@ def inspect_html(page):
     for element in document.iter():
         if not isinstance(element.tag, str):
             continue
-        assert element.tag in TAGS, element.tag
+        assert element.tag.removeprefix(SVG) in TAGS, element.tag
         assert not any(name.startswith("on") or name in ("style", "src", "srcset") for name in element.attrib)
-        assert element.attrib.get("href", "https://").startswith(("http://", "https://"))
-        assert element.tag != "a" or element.attrib["rel"] == "noopener noreferrer nofollow"
+        assert re.match(r"https?://|#part-\d+$", element.attrib.get("href", "https://"))
+        inside = element.attrib.get("href", "").startswith("#")
+        assert element.tag != "a" or inside or element.attrib["rel"] == "noopener noreferrer nofollow"
     return document
 
 
@@ -138,7 +169,7 @@ def test_no_vector_in_any_field_reaches_any_output(name):
         inspect_html(render.html(shown))
         inspect_markdown(render.markdown(shown))
         inspect_terminal(terminal(shown))
-        as_json = json.loads(json.dumps(render.as_json(shown)))
+        as_json = json.loads(json.dumps(records.as_json(shown)))
         for found in (as_json["stories"][0], as_json["leads"][0], as_json["stories"][0]["voices"][0]):
             for url in (found["url"], found.get("author_url"), *found.get("links", ())):
                 assert url is None or url.startswith(("http://", "https://"))
@@ -177,11 +208,11 @@ def test_the_terminal_shows_numbers_links_reasons_and_an_end():
         "   103  Ann Fern",
     ):
         assert line in out
-    assert "That is all: 56 words from 1,234 posts." in out
+    assert "You are done: 56 words from 1,234 posts." in out
     left = "3 stories (no time); 1 lead (by somebody shown twice already); 2 posts that are none of these."
     assert left in " ".join(out.split())
     assert "Not heard: Old forum: HTTP 503." in out
-    assert "listener show NUMBER" in out
+    assert "The numbers are for: listener show" in out
 
 
 def test_an_address_is_never_broken_over_lines():
@@ -197,8 +228,9 @@ def test_a_narrow_terminal_loses_no_word(width):
 
 
 def test_the_page_runs_and_loads_nothing_and_its_style_is_the_one_it_allows():
-    page = render.html(briefing())
+    page = render.html(briefing(topical="All"))
     document = inspect_html(page)
+    assert document.find(f".//{SVG}svg") is not None
     style = document.find(".//style").text
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = next(meta.attrib["content"] for meta in document.iter("meta") if "http-equiv" in meta.attrib)
@@ -227,7 +259,7 @@ def test_an_empty_briefing_says_what_to_do():
 
 
 def test_a_briefing_as_json_has_plain_values():
-    found = json.loads(json.dumps(render.as_json(briefing())))
+    found = json.loads(json.dumps(records.as_json(briefing())))
     assert found["now"] == "2026-07-14T07:30:00+00:00"
     assert found["stories"][0]["id"] == 101
     assert found["stories"][0]["labels"] == {"lead": 0.83}
@@ -253,7 +285,7 @@ def stored_post(**changes):
 
 
 def test_a_listed_post_has_exactly_the_promised_keys():
-    assert render.post_json(stored_post()) == {
+    assert records.post_json(stored_post()) == {
         "id": 42,
         "platform": "fixture",
         "native_id": "native-1",
@@ -302,7 +334,7 @@ def test_a_post_shown_whole_has_all_we_know():
 
 def test_the_licence_stands_beside_the_post_in_every_form():
     shown = briefing(item(licence="CC BY-SA 4.0"))
-    for out in (terminal(shown), render.markdown(shown), render.html(shown), json.dumps(render.as_json(shown))):
+    for out in (terminal(shown), render.markdown(shown), render.html(shown), json.dumps(records.as_json(shown))):
         assert "CC BY-SA 4.0" in out
 
 

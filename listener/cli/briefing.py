@@ -112,10 +112,10 @@ def print_briefing(found: "Briefing", form: str) -> None:
 
 
 def _written(found: "Briefing", form: str) -> str:
-    from listener import render
+    from listener import records, render
 
     if form == "json":
-        return json.dumps(render.as_json(found), ensure_ascii=False)
+        return json.dumps(records.as_json(found), ensure_ascii=False)
     return render.markdown(found) if form == "markdown" else render.html(found)
 
 

@@ -104,7 +104,8 @@ def _share(share: meter.Share) -> dict[str, float]:
 def explain(session: Session, post: int, as_json: bool) -> None:
     """Say which words moved the labels of POST, and what your thumbs added."""
     from listener.composing import serves
-    from listener.render import evidence_json, plain
+    from listener.records import evidence_json
+    from listener.render import plain
 
     stored = session.app.store.post(post)
     if stored is None:

@@ -97,12 +97,12 @@ def _typed(argument: str) -> str:
 @click.pass_obj
 def show(session: Session, post: int, as_json: bool) -> None:
     """Show one post whole: its labels with the words that gave them, the goal it serves, where it came from."""
-    from listener import composing, render
+    from listener import composing, records, render
 
     found = find_post(session, post)
     why = session.app.explain(found)
     if as_json:
-        shown = render.post_json(found) | render.evidence_json(found, why.marks, why.serves)
+        shown = records.post_json(found) | records.evidence_json(found, why.marks, why.serves)
         click.echo(json.dumps(shown, ensure_ascii=False))
         return
     served = composing.serves(why.serves) if session.app.config.goals else None
@@ -161,11 +161,11 @@ def _print_found(session: Session, query: "Query", limit: int, since: datetime |
 
 
 def _print_posts(session: Session, found: Sequence[StoredPost], *, as_json: bool) -> None:
-    from listener import render
+    from listener import records, render
 
     if as_json:
         for post in found:
-            click.echo(json.dumps(render.post_json(post), ensure_ascii=False))
+            click.echo(json.dumps(records.post_json(post), ensure_ascii=False))
         return
     if not found:
         click.echo("No posts. `listener poll` fetches what is due; `listener feeds` lists the feeds.")
