@@ -220,6 +220,16 @@ def test_work_is_kept_with_its_log_and_owner_and_note_stay_until_said_anew(store
         store.set_work(Work(99, "lead", "won"), NOW)
 
 
+def test_the_retention_keeps_what_somebody_works_on(store, source):
+    lead, other = kept(store, source, draft(post("a")), draft(post("b")))
+    store.set_work(Work(lead, "lead", "talking"), NOW)
+    store.prune(NOW + days(99), raw_days=1, post_days=1, story_days=1, platform_days={"blog": 2.0})
+    assert [found.id for found in store.posts_by_id([lead, other])] == [lead]
+    store.forget_work(lead, "lead")
+    store.prune(NOW + days(99), raw_days=1, post_days=1, story_days=1)
+    assert (store.post(lead), store.work_log(lead, "lead")) == (None, [])
+
+
 def test_a_lead_can_be_a_question_as_well(store, source):
     (number,) = kept(store, source, scored(post(), lead=0.9, question=0.9))
     store.set_work(Work(number, "lead", "contacted", "anna"), NOW)

@@ -559,7 +559,8 @@ class Store(Protocol):
     ) -> dict[str, int]:
         """Delete what the retention no longer covers; give the number of rows by kind.
 
-        `platform_days`: platforms whose posts go earlier than others. Labelled and starred posts are never deleted.
+        `platform_days`: platforms whose posts go earlier than others. Posts that are labelled, starred or
+        worked on are never deleted.
         """
 
     def check(self) -> list[str]:

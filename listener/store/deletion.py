@@ -25,13 +25,6 @@ FORGET_ALERTS: Final = (
     f" where post in {_GIVEN}"
 )
 """Drop what is still to be said of posts, and why it would have been."""
-FORGET_ALERTS: Final = (
-    "update alerts set reason = '', due_at = iif(state = 'sending', due_at, null),"
-    " error = iif(state in ('sent', 'sending', 'dropped'), error, 'its post is gone'),"
-    " state = iif(state in ('sent', 'sending'), state, 'dropped')"
-    f" where post in {_GIVEN}"
-)
-"""Drop what is still to be said of posts, and why it would have been."""
 _COUNTS: Final = (
     f"select feed, count(*) from (select feed from posts where id in {_GIVEN} and deleted_at is null"
     " union all select f.feed from post_feeds f join posts p on p.id = f.post"
@@ -63,7 +56,8 @@ def erase(connection: Connection, posts: Sequence[int]) -> None:
     _uncount(connection, given)
     connection.execute(UNINDEX, (given,))
     _forget(connection, given)
-    connection.execute(f"delete from told where post in {_GIVEN}", (given,))
+    for table in ("told", "work", "work_log"):
+        connection.execute(f"delete from {table} where post in {_GIVEN}", (given,))
     connection.execute(f"delete from post_feeds where post in {_GIVEN}", (given,))
     connection.execute(
         f"delete from joined where (story, post) in (select story, id from posts where id in {_GIVEN})", (given,)
@@ -73,7 +67,6 @@ def erase(connection: Connection, posts: Sequence[int]) -> None:
 
 def _forget(connection: Connection, given: str) -> None:
     """Take away what was thought of posts; the looks of the audit stay, they are numbers."""
-    connection.execute(FORGET_ALERTS, (given,))
     connection.execute(FORGET_ALERTS, (given,))
     told.scrub(connection, given)
     for table in ("relevance", "opinions", "marks"):

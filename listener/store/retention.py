@@ -22,13 +22,15 @@ _FIRST_SINCE: Final = (
 )
 _OLD_POSTS: Final = (
     "select p.id, exists (select 1 from thumbs t where t.post = p.id)"
-    " or exists (select 1 from marks m where m.post = p.id and m.kind = 'star') from posts p"
+    " or exists (select 1 from marks m where m.post = p.id and m.kind = 'star')"
+    " or exists (select 1 from work w where w.post = p.id) from posts p"
     " where p.id > ? and p.first_seen_at < ? order by p.id limit ?"
 )
 _OLD_OF_PLATFORM: Final = (
     "select p.id from posts p indexed by posts_newest where p.platform = ? and p.sort_at < ? and p.deleted_at is null"
     " and p.first_seen_at < ? and not exists (select 1 from thumbs t where t.post = p.id)"
-    " and not exists (select 1 from marks m where m.post = p.id and m.kind = 'star') limit ?"
+    " and not exists (select 1 from marks m where m.post = p.id and m.kind = 'star')"
+    " and not exists (select 1 from work w where w.post = p.id) limit ?"
 )
 _ALERTS: Final = (
     "delete from alerts where id in (select id from alerts where state in ('sent', 'dropped', 'dead', 'unknown')"
