@@ -15,7 +15,7 @@ from listener.store.connections import connect
 from listener.store.sqlite import SqliteStore
 from listener.store.turns import Saving, texts
 from listener.terms import And, Not, Words
-from listener.types import Account, Turn
+from listener.types import Account, Counts, Turn
 from tests.stored import NOW, SOON, by, days, draft, feed, kept, minutes, post, save, scored
 
 GIVEN = Given(NOW)
@@ -107,6 +107,22 @@ def test_a_query_that_ran_out_of_time_says_so_and_gives_what_it_found(store, hom
         assert not querying.find(connection, parse("dew -allotment"), GIVEN, budget_s=0.0).complete
         assert time.monotonic() - start < 1
         assert querying.find(connection, parse("dew"), GIVEN, budget_s=30).complete
+
+
+def test_one_long_look_is_interrupted_and_what_it_found_is_kept(store, home):
+    liked = [post(n, counts=Counts(likes=20) if n < 3 else None, published_at=NOW - minutes(n)) for n in range(1_000)]
+    for page in range(0, 1_000, 100):
+        kept(store, home, *(draft(one, page + n + 1) for n, one in enumerate(liked[page : page + 100])))
+    slow = parse("likes:>10 OR domain:(" + " ".join(f"s{n}.example" for n in range(90)) + ")")
+    with closing(connect(store.path)) as connection:
+        start = time.monotonic()
+        assert querying.find(connection, slow, GIVEN, budget_s=60).complete
+        whole = time.monotonic() - start
+        start = time.monotonic()
+        ended = querying.find(connection, slow, GIVEN, budget_s=whole / 10)
+        assert time.monotonic() - start < whole / 2
+        assert not ended.complete
+        assert len(ended.ids) == 3
 
 
 def test_a_connection_that_was_interrupted_reads_on(store, home):
