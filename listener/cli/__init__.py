@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "star": ("briefing", "Keep posts for good."),
     "snooze": ("briefing", "Hear nothing of posts for some time."),
     "undo": ("briefing", "Take back the last of done, star and snooze."),
+    "alerts": ("alerts", "List alerts, deliver what is due, send again, hold and release."),
     "connectors": ("connectors", "List what can be read: what each connector needs, costs and allows."),
     "accounts": ("connectors", "List whom you follow, or import it from a platform."),
     "people": ("people", "Say who is who: people, their accounts, their circles."),

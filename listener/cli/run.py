@@ -4,7 +4,8 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 FIRST_S = 20.0
 """How long the first briefing of `up` waits for slow feeds; they come with the next tick."""
+ENDING_S = 10.0
+"""How long the end waits for a message that is being sent."""
 
 
 @click.command(cls=Command)
@@ -120,7 +123,8 @@ def _stay_up(app: "App", stop: threading.Event, *, verbose: bool) -> None:
     click.echo(f"Listening to {counted(len(states), 'feed')}; posts are kept in {app.store_path}")
     if not stop.is_set():
         enough = _enough(stop)
-        report = _with_progress(len(states), lambda watch: app.poll(everything=True, watch=watch, stop=enough))
+        with _delivering(app):
+            report = _with_progress(len(states), lambda watch: app.poll(everything=True, watch=watch, stop=enough))
         _print_report(report, len(states))
         slow = sum(not state.paused for state in states) - len(report.outcomes)
         if slow > 0 and not report.obstacle and not stop.is_set():
@@ -134,6 +138,30 @@ def _stay_up(app: "App", stop: threading.Event, *, verbose: bool) -> None:
         streams = app.streams(stop)
         embedded.run(_verbs(app, streams, stop), stop)
         streams.join()
+    app.courier.join(ENDING_S)
+
+
+@contextmanager
+def _delivering(app: "App") -> Iterator[None]:
+    """Deliver alerts beside the first poll: what its first second brings does not wait for slow feeds."""
+    done = threading.Event()
+
+    def work() -> None:
+        is_over = False
+        while not is_over:
+            is_over = done.wait(0.5)
+            try:
+                app.deliver_due()
+            except ListenerError as error:
+                logging.getLogger(__name__).error("%s", error)
+
+    thread = threading.Thread(target=work, name="deliver", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def _enough(stop: threading.Event) -> threading.Event:
@@ -192,6 +220,7 @@ def _verbs(app: "App", streams: "Streams", stop: threading.Event) -> dict[str, C
 
     verbs: dict[str, Callable[[], None]] = {
         "poll_due": lambda: app.poll_due(stop),
+        "deliver_due": app.deliver_due,
         "listen": streams.tick,
         "tell": lambda: _print_told(app.tell()),
         "brief": brief,

@@ -13,7 +13,14 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 log = logging.getLogger(__name__)
 
-PERIODS_S: Final[Mapping[str, float]] = {"poll_due": 5, "listen": 10, "tell": 60, "brief": 60, "maintain": 3_600}
+PERIODS_S: Final[Mapping[str, float]] = {
+    "poll_due": 5,
+    "deliver_due": 0.5,
+    "listen": 10,
+    "tell": 60,
+    "brief": 60,
+    "maintain": 3_600,
+}
 """Verb to the seconds between two calls of it."""
 
 
