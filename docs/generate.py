@@ -9,12 +9,16 @@ import textwrap
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
+from listener.addressbook import OVERLAP
 from listener.cli import cli
 from listener.connector import Connector, connectors
 from listener.policy import Policy, policies
+from listener.services import SEND_S
+from listener.webhooks import VERSION, WINDOW_S
 
 FOLDER = Path(__file__).parent
 
@@ -61,6 +65,98 @@ def commands_page() -> str:
         inner = command.commands if isinstance(command, click.Group) else {}
         parts += [_help(f"listener {name} {part}", found) for part, found in inner.items()]
     return "\n".join(parts)
+
+
+CHANNELS = """\
+# Channels
+
+<!-- Written by `make docs` from `connectors/channels.toml`. Do not edit. -->
+
+A channel is where alerts go. `listener channels add NAME URL` keeps one, in a file beside the store that only you may
+read; `--test` tries it at once. A URL of `-` is read from standard input, so that it stands in no history. In the
+configuration a channel is a `[[channels]]` entry whose `url` says `env:NAME` or `file:PATH`. `listener channels` lists
+them with what each answered last, `channels log` shows every try, `channels resend NAME` sends again what was given up.
+
+| address | is |
+|---|---|
+| `mail`, `mailto:you@example.org` | mail by `[mail]`, to all of `mail.to` or to one of them; a channel named `mail` is always there |
+| `terminal` | a notice on the terminal that `listener up` runs in, and on the desktop where that can show it; always there |
+| `http://…`, `https://…` | a signed webhook, see below |
+| anything else | a service, by Apprise, as in the table |
+
+What a post says is foreign: mentions, tags and addresses in it are broken by a thin space, markup is shown as it was
+written, long texts are cut after a sentence. The only link in an alert is that of the post, with its domain to see.
+
+## Services
+
+Apprise runs in a process of its own, without the machine's proxies and files, and is ended after {seconds} s. A service
+that does not answer holds up no other.
+
+{services}
+These parts may not stand in an address:
+
+{parameters}
+## What is refused
+
+{refused}
+## Webhooks
+
+`channels add` prints a secret, once. Each message is one POST of JSON in UTF-8:
+
+| field | holds |
+|---|---|
+| `version` | {version}; it grows with any change that a receiver could stumble over |
+| `id` | the message's key, the same for every try |
+| `channel`, `kind`, `title`, `lang` | the channel's name; `one`, `group` or `digest`; what it is about; its language, or null |
+| `possible_repeat` | true: an earlier try may have arrived |
+| `high`, `more` | of high priority; how many more alerts the message stands for |
+| `items` | the alerts: `alert`, `post`, `rule`, `reason`, `headline`, `author`, `where`, `text`, `url`, `labels`, `goal`, `at`, `command` |
+
+| header | holds |
+|---|---|
+| `Listener-Id`, `Idempotency-Key` | the `id`: drop what you have already |
+| `Listener-Timestamp` | seconds since 1970; refuse what is more than {window} s away from now, it may be a replay |
+| `Listener-Signature` | `v1=` and the HMAC-SHA-256 of `TIMESTAMP.BODY` in hexadecimal; two, parted by a comma, while the secret is changed |
+
+Any 2xx is a yes. 408, 425, 429 and 5xx are tried again (`Retry-After` is obeyed), so are broken connections; any other
+answer is a no for good, and so is a redirect. `listener channels rotate NAME` gives a new secret; for {overlap} days the old one
+signs, too. A private address must stand in `network.allow_private`. A receiver in Python:
+
+```python
+import hashlib, hmac, json, time
+
+def is_genuine(headers, body, secret):
+    # `body` are the bytes as they came; names of headers are lower case.
+    timestamp = headers.get("listener-timestamp", "")
+    if not timestamp.isdigit() or abs(time.time() - int(timestamp)) > {window}:
+        return False
+    signed = timestamp.encode() + b"." + body
+    right = "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+    given = headers.get("listener-signature", "").split(",")
+    if not any(hmac.compare_digest(right, one.strip()) for one in given):
+        return False
+    return json.loads(body)["id"] == headers.get("listener-id")
+```
+"""  # noqa: E501 rows of tables
+
+
+def channels_page(table: Mapping[str, Any]) -> str:
+    """Write `channels.md`: every service with an address, what is refused, how a webhook is checked."""
+    rows = [(row["name"], f"`{row['example']}`", row["needs"]) for row in table["services"]]
+    refused = [(", ".join(f"`{one}`" for one in row["schemes"]), row["because"]) for row in table["refused"]]
+    filled = {
+        "services": _table(("service", "written", "needs"), rows),
+        "refused": _table(("scheme", "because"), refused),
+        "parameters": _table(("part", "because"), [(f"`{name}=`", why) for name, why in table["parameters"].items()]),
+        "seconds": f"{SEND_S:g}",
+        "version": str(VERSION),
+        "window": str(WINDOW_S),
+        "overlap": str(OVERLAP.days),
+    }
+    page = CHANNELS
+    for name, text in filled.items():
+        page = page.replace(f"{{{name}}}", text)
+    return page
 
 
 def _help(name: str, command: click.Command) -> str:
@@ -152,7 +248,12 @@ def _yes(value: bool) -> str:
 
 def pages() -> dict[str, str]:
     """Give every page that is made here: file name to text."""
-    return {"connectors.md": connectors_page(connectors()), "commands.md": commands_page()}
+    table = tomllib.loads((FOLDER.parent / "connectors" / "channels.toml").read_text(encoding="utf-8"))
+    return {
+        "connectors.md": connectors_page(connectors()),
+        "commands.md": commands_page(),
+        "channels.md": channels_page(table),
+    }
 
 
 def main() -> None:
