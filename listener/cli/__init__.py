@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "snooze": ("briefing", "Hear nothing of posts for some time."),
     "undo": ("briefing", "Take back the last of done, star and snooze."),
     "alerts": ("alerts", "List alerts, deliver what is due, send again, hold and release."),
+    "channels": ("channels", "List where alerts may go, or add, test, look after and remove channels."),
     "connectors": ("connectors", "List what can be read: what each connector needs, costs and allows."),
     "accounts": ("connectors", "List whom you follow, or import it from a platform."),
     "people": ("people", "Say who is who: people, their accounts, their circles."),
