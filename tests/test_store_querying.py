@@ -116,13 +116,15 @@ def test_one_long_look_is_interrupted_and_what_it_found_is_kept(store, home):
     slow = parse("likes:>10 OR domain:(" + " ".join(f"s{n}.example" for n in range(90)) + ")")
     with closing(connect(store.path)) as connection:
         start = time.monotonic()
-        assert querying.find(connection, slow, GIVEN, budget_s=60).complete
+        everything = querying.find(connection, slow, GIVEN, budget_s=60)
         whole = time.monotonic() - start
         start = time.monotonic()
         ended = querying.find(connection, slow, GIVEN, budget_s=whole / 10)
         assert time.monotonic() - start < whole / 2
         assert not ended.complete
-        assert len(ended.ids) == 3
+        assert everything == Found((100, 99, 98), True)
+        assert ended.ids
+        assert ended.ids == everything.ids[: len(ended.ids)]
 
 
 def test_a_connection_that_was_interrupted_reads_on(store, home):
