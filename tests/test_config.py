@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 
-from listener.config import Config, check_connectors, connector_settings, keys, load, sections
+from listener.config import Config, alerting, check_connectors, connector_settings, keys, load, sections
 from listener.connector import connectors
 from listener.errors import ConfigError
 from listener.types import Goal
@@ -418,9 +418,9 @@ def uncommented() -> str:
 
 def sentences() -> dict[tuple[str, str], str]:
     """Find the sentence under each key, by class and key."""
-    tree = ast.parse(Path(sections.__file__).read_text())
+    trees = [ast.parse(Path(module.__file__).read_text()) for module in (sections, alerting)]
     found = {}
-    for kind in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+    for kind in (node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)):
         for field, text in zip(kind.body, kind.body[1:], strict=False):
             if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
                 assert isinstance(field.target, ast.Name)
@@ -430,9 +430,9 @@ def sentences() -> dict[tuple[str, str], str]:
 
 def reference() -> list[tuple[str, str, str, str]]:
     """List (section, key, default, sentence) of every setting."""
-    rows, said = [], sentences()
+    rows, said, kinds = [], sentences(), vars(sections) | vars(alerting)
     for section, key in keys():
-        model = next(kind for kind in vars(sections).values() if getattr(kind, "__name__", "") == kind_of(section))
+        model = kinds[kind_of(section)]
         default = model.model_fields[key].get_default()
         rows.append((section, key, shown(default), said[model.__name__, key]))
     return rows
@@ -451,7 +451,7 @@ def shown(default: object) -> str:
         return f"`{str(default).lower()}`"
     if isinstance(default, tuple):
         return f"`{list(default)}`"
-    if isinstance(default, float):
+    if isinstance(default, int | float):
         return f"`{default:g}`"
     return f'`"{default}"`' if isinstance(default, str) else ""
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from listener.rules import RuleRow
 
 WHENS: Final = ("now", "hourly", "daily", "briefing")
-BARS: Final = "▁▂▃▄▅▆▇█"
 
 
 class Length(click.ParamType[float]):
@@ -198,17 +198,17 @@ def _print_preview(session: Session, found: "Preview") -> None:
     from rich.console import Console
 
     from listener import render
+    from listener.charts import sparks
     from listener.wording import counted
 
-    most = max([*found.days, 1])
-    line = "".join(BARS[min(count * (len(BARS) - 1) // most, len(BARS) - 1)] if count else " " for count in found.days)
+    line = sparks(found.days, sys.stdout.encoding or "utf-8")
     least = "" if found.is_whole else "at least "
     a_day = found.matched / max(len(found.days), 1)
     click.echo(
         f"In the last {len(found.days)} days {least}{counted(found.matched, 'post')}, {a_day:.1f} a day,"
         f" in {counted(found.messages, 'message')}"
     )
-    click.echo(f"|{line}| up to {most if found.matched else 0} a day")
+    click.echo(f"{line} up to {max(found.days, default=0)} a day")
     console = Console(highlight=False, emoji=False, soft_wrap=True)
     for stored in found.examples:
         console.print(render.post_row(stored, session.app.thresholds, session.app.now()))
