@@ -79,8 +79,6 @@ class Entry:
     """False: the head is only who said it."""
     also: tuple[Line, ...] = ()
     """Who else talks about it."""
-    is_said: bool = False
-    """The head names who says the text; else it is a title."""
 
 
 TITLES: Final[Mapping[Section, str]] = {
@@ -129,7 +127,7 @@ def _topic(topic: Topic) -> str:
 def _person(item: PersonItem) -> Entry:
     facts = (", ".join(item.circles), counted(item.posts, "post"), item.platform)
     about = " · ".join(plain(fact) for fact in facts if fact)
-    return Entry(Line(plain(item.name), item.latest.url, item.latest.post_id), about, item.latest.text, is_said=True)
+    return Entry(Line(plain(item.name), item.latest.url, item.latest.post_id), about, item.latest.text, is_titled=False)
 
 
 def _quoted(quote: Quote, before: str = "") -> Line:
