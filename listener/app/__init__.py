@@ -274,14 +274,14 @@ class App(Working, Gathering, Measuring, Judging, Knowing, Ruling, Alerting, Del
         return feed.connector in names() and self.described(feed.connector).streams(feed)
 
     def settings_faults(self) -> list[str]:
-        """Say what is wrong in the settings of each configured connector, its secrets too."""
+        """Say what is wrong in the settings of each configured connector and channel, their secrets too."""
         faults = []
         for name in self.config.connectors:
             try:
                 self.connector(name)
             except ConfigError as error:
                 faults.append(str(error))
-        return faults
+        return faults + self.channel_faults()
 
     def doctor(self) -> "list[Finding]":
         """Examine everything this set-up stands on."""
