@@ -224,3 +224,34 @@ def test_a_receiver_written_from_the_page_checks_a_real_delivery(home: Home, ser
     assert check(seen.headers, seen.body, secret) is True
     assert check(seen.headers, seen.body + b" ", secret) is False
     assert check(seen.headers, seen.body, "another") is False
+
+
+def test_the_doctor_names_a_channel_that_cannot_be_used(home: Home) -> None:
+    home.write('[[channels]]\nname = "lost"\nurl = "env:NOT_SET"\n')
+    ran = home.run("doctor")
+    assert "channels[1].url: the environment variable NOT_SET is not set" in ran.out + ran.err
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+def test_mail_is_a_channel_once_it_is_configured(home: Home) -> None:
+    from tests.servers_smtp import PASSWORD, USER, smtp
+
+    home.environ["MAIL_PASSWORD"] = PASSWORD
+    with smtp(login=True) as sink:
+        home.write(
+            f'[network]\nallow_private = ["127.0.0.1:{sink.port}"]\n[mail]\nhost = "127.0.0.1"\nport = {sink.port}\n'
+            f'security = "none"\nuser = "{USER}"\npassword = "env:MAIL_PASSWORD"\n'
+            'to = ["ann@example.org", "bob@example.org"]\n'
+        )
+        assert home.ok("channels", "test", "mail").out.startswith("mail: sent")
+        home.ok("channels", "add", "bob", "mailto:bob@example.org", "--test")
+        refused = home.run("channels", "add", "eve", "mailto:eve@example.org")
+        home.environ["MAIL_PASSWORD"] = "wrong-S3ntinel"
+        wrong = home.run("channels", "test", "mail")
+    assert sink.recipients == [["ann@example.org", "bob@example.org"], ["bob@example.org"]]
+    assert sink.messages[0]["Subject"] == "listener: a test"
+    assert refused.code == 2
+    assert "mail.to" in refused.err
+    assert wrong.code == 1
+    assert "refused the user name or the password" in wrong.err
+    assert "S3ntinel" not in wrong.err

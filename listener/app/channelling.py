@@ -3,7 +3,6 @@
 import secrets
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -157,6 +156,16 @@ class Channelling(Delivering):
         """Forget a channel that was added by command."""
         self.book.remove(self._added(name).name)
 
+    def channel_faults(self) -> list[str]:
+        """Say which channels cannot be used as they are configured."""
+        faults = []
+        for name in self._entries():
+            try:
+                self.sender(name)
+            except ConfigError as error:
+                faults.append(str(error))
+        return faults
+
     def channel_log(self, name: str | None, limit: int) -> "list[Delivery]":
         """List what a channel, or every one, answered, newest first."""
         return self.store.deliveries(self._entry(name).name if name else None, limit)
@@ -252,10 +261,3 @@ class Channelling(Delivering):
                 pass  # a name, not an address: what it stands for is looked at whenever it is connected to
         made = sender("new", url, self._reach(url), ("not used yet",))
         return made.fault() if isinstance(made, Apprised) else None
-
-
-def faults(rows: Sequence[ChannelRow]) -> list[str]:
-    """Say for `doctor` which channels cannot be used, and which said no the last time."""
-    out = [f"channel {row.name}: {row.fault}" for row in rows if row.fault]
-    refused = [(row, row.last) for row in rows if row.last is not None and row.last.outcome == "refused"]
-    return out + [f"channel {row.name}: refused the last message ({last.detail})" for row, last in refused]
