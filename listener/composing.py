@@ -59,7 +59,12 @@ PEOPLE: Final = 5
 FAILING: Final = 5
 """Most feeds that are said to be unheard."""
 ROUNDING_S: Final = 1e-6
-CIRCLE_WORTH: Final = 0.8
+REPEATED: Final = 0.8
+"""A sentence with so many of its words shown already is no summary."""
+STORY_WORTH: Final = 2.0
+"""A story against one post: several people took the trouble."""
+CIRCLE_WORTH: Final = 0.5
+"""Of each of its topics."""
 PERSON_WORTH: Final = 0.1
 
 Item = StoryItem | PostItem | CircleItem | PersonItem
@@ -223,8 +228,9 @@ class Maker:
             self._acted.add(pick.story)
         tags = frozenset((section, *(f"circle {circle}" for circle in pick.circles)))
         words = _words(item)
+        worth = pick.worth * (STORY_WORTH if section == "stories" else 1.0)
         cost_s = ITEM_S + words * 60 / self.rules.words_per_minute + _media_s(stored[0].post.media)
-        yield Made(section, item, Offer(pick.worth, cost_s, self.voice(stored[0]), tags), words, pick.story)
+        yield Made(section, item, Offer(worth, cost_s, self.voice(stored[0]), tags), words, pick.story)
 
     def _telling(self, stored: StoredPost) -> tuple[bool, bool, bool, int, int]:
         """Order a story's posts: what the user can act on first, then titles, then the longer text."""
@@ -265,7 +271,7 @@ class Maker:
         return replace(
             story,
             post=replace(story.post, text=excerpt(sentence.text, SUMMARY_WORDS)) if sentence and own else story.post,
-            summary=None if sentence is None or own else self._quote(sentence),
+            summary=None if sentence is None or own or _says(story.post, sentence) else self._quote(sentence),
             opposing=self._opposing(stored, voices),
         )
 
@@ -301,6 +307,8 @@ class Maker:
         parts = [self._who(stored, pick, people)] if people > 1 or pick.known else []
         if platforms > 1:
             parts.append(f"{platforms} platforms")
+        if pick.newest < self.rules.since:
+            parts.append("there was no time for it before")
         if pick.joined:
             parts.append(f"{pick.joined} new voices since {self._since(pick)}")
         for label, value in probabilities(stored).items():
@@ -363,9 +371,9 @@ class Maker:
         if len(topics) < TOPICS_LEAST and self.rules.circle is None:
             return
         item = CircleItem(circle, tuple(topics), self._disagreement(circle, picks))
-        words = _words(item)
+        words, tags = _words(item), frozenset({"circles", f"circle {circle}"})
         cost_s = ITEM_S + len(topics) * LINE_S + words * 60 / self.rules.words_per_minute
-        yield Made("circles", item, Offer(CIRCLE_WORTH, cost_s, f"circle {circle}", frozenset({"circles"})), words)
+        yield Made("circles", item, Offer(CIRCLE_WORTH * len(topics), cost_s, f"circle {circle}", tags), words)
 
     def _disagreement(self, circle: str, picks: Sequence[Pick]) -> tuple[Quote, Quote] | None:
         """Find what the circle's own people disagree on: the first topic in which two of them do."""
@@ -422,6 +430,13 @@ def _words(item: Item) -> int:
         lines = [f"{topic.headline} {' '.join(topic.also_in)} {topic.people}" for topic in item.topics]
         return count_words(item.circle, *lines, *map(_quoted, item.opposing or ()))
     return count_words(item.name, *item.circles, item.latest.text, item.platform)
+
+
+def _says(post: PostItem, sentence: summaries.Sentence) -> bool:
+    """Tell a sentence that says nothing beside what is shown already."""
+    said = summaries.terms(sentence.text)
+    shown = summaries.terms(f"{post.title or ''} {post.text}")
+    return len(said & shown) >= REPEATED * len(said)
 
 
 def _quoted(quote: Quote) -> str:

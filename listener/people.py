@@ -120,6 +120,10 @@ class People:
             return CLOSENESS["person"]
         return CLOSENESS["followed" if account in self.follows else "stranger"]
 
+    def known_accounts(self) -> frozenset[int]:
+        """List the accounts that are a person's, or that the user follows."""
+        return frozenset(self.accounts) | frozenset(self.follows)
+
     def all_circles(self) -> tuple[str, ...]:
         """List every circle with somebody in it, by name."""
         named = (circle for person in self.persons.values() if not person.is_me for circle in person.circles)

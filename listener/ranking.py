@@ -20,6 +20,8 @@ from listener.types import Label
 
 VOICES: Final = 12
 """Most posts of one story that are fetched."""
+NEAREST: Final = 8
+"""So many of them are the nearest voices, the others those who began it."""
 HALF_LIFE: Final = timedelta(hours=24)
 """A story with half the rank counts the same if it is so much newer."""
 PATIENCE: Final = timedelta(hours=72)
@@ -184,10 +186,12 @@ class _Choosing:
         first: dict[Voice, Candidate] = {}
         again = []
         for post in sorted(posts, key=order, reverse=True):
-            voice = self.people.voice(post.account, post.id)
-            if first.setdefault(voice, post) is not post:
+            if first.setdefault(self.people.voice(post.account, post.id), post) is not post:
                 again.append(post)
-        return [*first.values(), *again]
+        found = [*first.values(), *again]
+        # Who began it is most often its source, with the title that tells what it is about.
+        rest = sorted(found[NEAREST:], key=lambda post: (post.sort_at, post.id))
+        return [*found[:NEAREST], *rest]
 
     # leads and questions
 

@@ -191,13 +191,20 @@ def _from(before: Sequence[int], usual: float) -> float:
 
 
 def of_topic(
-    said: Sequence[Said], until: datetime, zone: tzinfo, voices: Mapping[int, Hashable] | None = None
+    said: Sequence[Said],
+    until: datetime,
+    zone: tzinfo,
+    voices: Mapping[int, Hashable] | None = None,
+    *,
+    since: datetime | None = None,
 ) -> Numbers:
     """Say what the numbers of one topic are, from its posts of the last `DAYS` days.
 
     `voices`: post to who speaks, so that a person's accounts count once; without it each account is a voice.
+    `since`: when listening began, if not before those days; days without ears are no days of silence.
     """
-    edges = days(until, zone)
+    known = DAYS if since is None else max(round((until - since) / timedelta(days=1)), 1)
+    edges = days(until, zone, min(known, DAYS))
     people: list[set[Hashable]] = [set() for _ in edges[1:]]
     last = []
     for one in said:

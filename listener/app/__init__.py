@@ -317,6 +317,7 @@ class App(Working, Gathering, Measuring, Judging, Knowing, Ruling, Alerting, Del
 
     def maintain(self) -> dict[str, int]:
         """Delete what the retention no longer covers."""
+        self.numbers(self.store.people(), anew=True)
         section = self.config.store
         days = {name: float(row.keep_days) for name, row in self.policy.rows.items() if row.keep_days is not None}
         return self.store.prune(

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from listener import health
+from listener.app.counting import Counting
 from listener.app.learning import Learning
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ FEW: Final = 5
 """Who has fewer counted posts has no usual."""
 
 
-class Gathering(Learning):
+class Gathering(Learning, Counting):
     """The verb that composes a briefing."""
 
     def brief(
@@ -64,8 +65,17 @@ class Gathering(Learning):
         states = self.store.feeds()
         titles = {state.feed.id: state.feed.title or state.feed.query for state in states}
         serves = self._serves(posts.values()) if self.config.goals else None
+        counts = "numbers" in rules.sections and circle is None
         return compose(
-            choice, posts, now, rules, feeds=titles, failing=health.failing(states), serves=serves, people=people
+            choice,
+            posts,
+            now,
+            rules,
+            feeds=titles,
+            failing=health.failing(states),
+            serves=serves,
+            people=people,
+            numbers=self.numbers(people) if counts else (),
         )
 
     def _told(self, now: datetime) -> "dict[int, Told]":

@@ -190,8 +190,8 @@ class BriefingSection(BaseModel):
 
     sections: Annotated[tuple[Section, ...], LIST, AfterValidator(_each_once)] = SECTIONS
     """What it holds, in this order; leave out what you do not want to read."""
-    most: Mapping[Section, Annotated[int, Field(ge=1, le=100)]] = Field(default_factory=dict)
-    """Most items of a section, such as `{ leads = 5 }`; the minutes bound them all."""
+    most: Mapping[Section, Annotated[int, Field(ge=1, le=100)]] = Field(default={"leads": 7, "questions": 5})
+    """Most items of a section; the minutes bound them all."""
 
     def weekdays(self) -> frozenset[int]:
         """Give the days as numbers, Monday first."""

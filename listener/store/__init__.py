@@ -227,6 +227,9 @@ class Store(Protocol):
         Thresholds below the floor of the label's index (0.2) count from there. No row is read: O(n) of an index.
         """
 
+    def begun(self) -> datetime | None:
+        """Say when the first post arrived; None: there is none."""
+
     def said_by(
         self, accounts: Collection[int], since: datetime, until: datetime, thresholds: Mapping[Label, float]
     ) -> list[Said]:
@@ -428,11 +431,6 @@ class Store(Protocol):
         """Say when each account last said something that is here; those that did not are left out."""
 
     # alerts
-
-    def save_alerts(self, rows: Sequence[AlertRow]) -> int:
-        """Keep alerts about volumes and silences; give how many are new. One is new once for each rule, post, channel
-        and occasion. Alerts about new posts are born in `save_page`.
-        """
 
     def channels_due(self, now: datetime) -> list[str]:
         """Name the channels that something is due on, or whose last try nobody ended. Cheap."""

@@ -18,8 +18,9 @@ SPEAKERS: Final = (
     " cross join posts p on p.id = j.post where p.first_seen_at <= ?2"
 )
 REACTIONS: Final = (
-    "select g.value, p.more ->> '$.n' from json_each(?1) g cross join posts p indexed by posts_account on p.id in"
-    " (select id from posts indexed by posts_account where account = g.value and sort_at < ?2"
+    "select g.value, p.more ->> '$.n' from json_each(?1) g cross join posts p on p.id in"
+    " (select id from posts indexed by posts_account where account = g.value and account is not null"
+    " and sort_at < ?2"
     f" order by sort_at desc limit {USUAL}) where p.more ->> '$.n' is not null"
 )
 

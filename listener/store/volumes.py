@@ -60,6 +60,13 @@ class Volumes(Books):
             }
         return Counts({name: row for name, row in sorted(platforms.items()) if any(row)}, labels)
 
+    def begun(self) -> datetime | None:
+        """Say when the first post arrived; None: there is none."""
+        sql = "select first_seen_at from posts indexed by posts_arrived order by first_seen_at limit 1"
+        with self._connections.reading() as connection:
+            found = connection.execute(sql).fetchall()
+        return moment(found[0][0]) if found else None
+
     def said_by(
         self, accounts: Collection[int], since: datetime, until: datetime, thresholds: Mapping[Label, float]
     ) -> list[Said]:
