@@ -222,11 +222,6 @@ def after(outcome: Outcome, tries: int, repeat: int, now: datetime) -> After:
     return After(outcome.kind, now + timedelta(seconds=wait_s))
 
 
-def after_a_crash(tries: int, now: datetime) -> After:
-    """Decide what follows where a program died while it sent: it goes again as a possible repeat, at once."""
-    return After("unknown", now if tries < TRIES else None)
-
-
 def backoff_s(tries: int) -> float:
     """Give the wait after so many tries: 30 s, and four times that after each, up to 6 h."""
     return min(BACKOFF_S * 4.0 ** (max(tries, 1) - 1), BACKOFF_MAX_S)

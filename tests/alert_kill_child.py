@@ -21,7 +21,7 @@ from listener.grouping import House
 from listener.store import outbox
 from listener.store.sqlite import SqliteStore
 from tests.kill_child import forked
-from tests.stored import NOW, draft, feed, kept, post
+from tests.stored import NOW, bear, draft, feed, kept, post
 
 POINTS: Final = ("before claim", "after claim", "during send", "after send", "in finish", "after finish")
 SENDING: Final = POINTS[1:5]
@@ -108,7 +108,7 @@ def work(folder: Path, rounds: int, port: int) -> dict[str, object]:
         for number in range(rounds):
             now += timedelta(hours=1)
             born = kept(store, source, *(draft(post(f"{number}-{n}")) for n in range(BORN)), now=now)
-            store.save_alerts([AlertRow(1, one, "desk", "lead", now, due_at=now) for one in born])
+            bear(store, [AlertRow(1, one, "desk", "lead", now, due_at=now) for one in born])
             death = Death(POINTS[number % len(POINTS)], dice.randint(1, BORN))
             kills[POINTS[number % len(POINTS)]] += _died(lambda die=death, at=now: deliver(path, port, at, die))  # type: ignore[misc]
         for _ in range(4):

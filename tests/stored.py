@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from listener.store import Store
+from listener.alerts import AlertRow
+from listener.store import Store, outbox
+from listener.store.sqlite import SqliteStore
 from listener.types import Account, Draft, Feed, Label, Plan, Post, Saved, Turn
 
 NOW = datetime(2025, 3, 1, 9, 30, tzinfo=UTC)
@@ -45,6 +47,12 @@ def save(store: Store, to: Feed, drafts: Sequence[Draft] = (), **rest: object) -
     """Save one turn; `now`, `cursor` and `plan` as in most tests unless given."""
     values: dict[str, object] = {"now": NOW, "cursor": "c1", "plan": SOON} | rest
     return store.save_page(Turn(to, drafts=tuple(drafts), **values))  # type: ignore[arg-type]
+
+
+def bear(store: SqliteStore, rows: Sequence[AlertRow]) -> int:
+    """Keep alerts as if a page had brought them; give how many are new."""
+    with store._connections.writing(durable=True) as connection:
+        return outbox.insert(connection, rows)
 
 
 def kept(store: Store, to: Feed, *drafts: Draft, **rest: object) -> list[int]:

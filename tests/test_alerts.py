@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from listener.alerts import HIGH, TRIES, AlertRow, Outcome, Terms, after, after_a_crash, first_due, is_alerting
+from listener.alerts import HIGH, TRIES, AlertRow, Outcome, Terms, after, first_due, is_alerting
 from listener.grouping import HOUR, SHOWN, TOGETHER, WINDOW, House, Parcel, Planned, Recent, plan
 from listener.quiet import parse
 
@@ -93,11 +93,6 @@ def test_a_channel_that_asks_for_time_gets_it_within_reason():
     assert after(Outcome("failed", retry_after_s=300), 1, 0, NOW).due_at == NOW + timedelta(seconds=300)
     assert after(Outcome("failed", retry_after_s=1), 3, 0, NOW).due_at == NOW + timedelta(seconds=480)
     assert after(Outcome("failed", retry_after_s=1e12), 1, 0, NOW).due_at == NOW + timedelta(days=1)
-
-
-def test_a_crash_sends_again_until_the_tries_are_over():
-    assert (after_a_crash(TRIES - 1, NOW).state, after_a_crash(TRIES - 1, NOW).due_at) == ("unknown", NOW)
-    assert after_a_crash(TRIES, NOW).due_at is None
 
 
 # what goes into one message

@@ -15,7 +15,7 @@ from listener.errors import ConfigError
 from listener.grouping import House
 from listener.secrets import remember
 from listener.store.sqlite import SqliteStore
-from tests.stored import NOW, by, feed, kept, minutes, post, scored
+from tests.stored import NOW, bear, by, feed, kept, minutes, post, scored
 
 TERMS = {1: Terms("leads"), 2: Terms("questions", lang="de")}
 
@@ -81,7 +81,7 @@ def states(store: SqliteStore) -> dict[str, int]:
 
 def test_an_alert_says_who_where_what_why_and_what_to_type(store: SqliteStore) -> None:
     desk, (number,) = Desk(), leads(store)
-    store.save_alerts([alert(number, priority=HIGH)])
+    bear(store, [alert(number, priority=HIGH)])
     found = courier(store, {"desk": desk}).deliver_due()
     assert [(one.channel, one.outcome.kind, one.state) for one in found.tried] == [("desk", "sent", "sent")]
     (message,) = desk.got
@@ -97,7 +97,7 @@ def test_an_alert_says_who_where_what_why_and_what_to_type(store: SqliteStore) -
 
 def test_what_was_sent_is_not_sent_again(store: SqliteStore) -> None:
     desk = Desk()
-    store.save_alerts([alert(number) for number in leads(store, 3)])
+    bear(store, [alert(number) for number in leads(store, 3)])
     first = courier(store, {"desk": desk})
     first.deliver_due()
     first.deliver_due()
@@ -107,7 +107,7 @@ def test_what_was_sent_is_not_sent_again(store: SqliteStore) -> None:
 
 def test_two_rules_about_one_post_are_one_message_with_both_reasons(store: SqliteStore) -> None:
     desk, (number,) = Desk(), leads(store)
-    store.save_alerts([alert(number), alert(number, rule=2, reason="question 0.80")])
+    bear(store, [alert(number), alert(number, rule=2, reason="question 0.80")])
     courier(store, {"desk": desk}).deliver_due()
     (message,) = desk.got
     assert len(message.items) == 1
@@ -117,7 +117,7 @@ def test_two_rules_about_one_post_are_one_message_with_both_reasons(store: Sqlit
 
 def test_an_alert_about_a_silence_needs_no_post(store: SqliteStore) -> None:
     desk = Desk()
-    store.save_alerts([alert(0, occasion="2025-02", reason="no post from Ada for 30 days")])
+    bear(store, [alert(0, occasion="2025-02", reason="no post from Ada for 30 days")])
     courier(store, {"desk": desk}).deliver_due()
     assert desk.got[0].items[0].reason == "no post from Ada for 30 days"
 
@@ -125,7 +125,7 @@ def test_an_alert_about_a_silence_needs_no_post(store: SqliteStore) -> None:
 def test_ten_thousand_matches_of_one_poll_are_one_digest_of_twenty(store: SqliteStore) -> None:
     desk, numbers = Desk(), leads(store, 40)
     rows = [alert(number, priority=99) for number in numbers]
-    store.save_alerts(rows + [alert(number, priority=50) for number in range(1_000_000, 1_009_960)])
+    bear(store, rows + [alert(number, priority=50) for number in range(1_000_000, 1_009_960)])
     courier(store, {"desk": desk}).deliver_due()
     (message,) = desk.got
     assert (message.kind, len(message.items), message.more) == ("digest", 20, 9_980)
@@ -137,7 +137,7 @@ def test_a_slow_channel_holds_up_no_other_and_is_not_asked_twice(store: SqliteSt
     go_on = threading.Event()
     slow, quick = Desk(during=lambda: go_on.wait(20)), Desk()
     number, other = leads(store, 2)
-    store.save_alerts([alert(number, channel="slow"), alert(other, channel="slow"), alert(number, channel="quick")])
+    bear(store, [alert(number, channel="slow"), alert(other, channel="slow"), alert(number, channel="quick")])
     one = courier(store, {"slow": slow, "quick": quick})
     began = time.monotonic()
     found = one.deliver_due(wait_s=0.3)
@@ -155,7 +155,7 @@ def test_a_slow_channel_holds_up_no_other_and_is_not_asked_twice(store: SqliteSt
 def test_an_end_waits_for_what_is_being_sent_and_begins_nothing_new(store: SqliteStore) -> None:
     go_on = threading.Event()
     slow = Desk(during=lambda: go_on.wait(20))
-    store.save_alerts([alert(number) for number in leads(store, 2)])
+    bear(store, [alert(number) for number in leads(store, 2)])
     one = courier(store, {"desk": slow})
     assert one.deliver_due(wait_s=0.1).slow == ("desk",)
     threading.Timer(0.2, go_on.set).start()
@@ -165,7 +165,7 @@ def test_an_end_waits_for_what_is_being_sent_and_begins_nothing_new(store: Sqlit
 
 def test_a_channel_that_is_not_there_says_so_and_the_others_go_on(store: SqliteStore) -> None:
     desk, (number,) = Desk(), leads(store)
-    store.save_alerts([alert(number, channel="gone"), alert(number)])
+    bear(store, [alert(number, channel="gone"), alert(number)])
     found = courier(store, {"desk": desk}).deliver_due()
     assert [one.outcome.detail for one in found.failed] == ["no channel is called gone; `listener channels` lists them"]
     assert states(store) == {"sent": 1, "failed": 1}
@@ -174,7 +174,7 @@ def test_a_channel_that_is_not_there_says_so_and_the_others_go_on(store: SqliteS
 def test_a_channel_that_fails_rests_and_its_alerts_come_together_afterwards(store: SqliteStore) -> None:
     clock, desk = Clock(), Desk(Outcome("failed", "HTTP 503"))
     numbers = leads(store, 4)
-    store.save_alerts([alert(number) for number in numbers])
+    bear(store, [alert(number) for number in numbers])
     one = courier(store, {"desk": desk}, clock)
     assert len(one.deliver_due().failed) == 1
     assert one.deliver_due().tried == []
@@ -187,7 +187,7 @@ def test_a_channel_that_fails_rests_and_its_alerts_come_together_afterwards(stor
 
 def test_a_channel_that_asks_for_an_hour_gets_it(store: SqliteStore) -> None:
     clock, desk = Clock(), Desk(Outcome("failed", "HTTP 429", retry_after_s=3_600))
-    store.save_alerts([alert(number) for number in leads(store, 2)])
+    bear(store, [alert(number) for number in leads(store, 2)])
     one = courier(store, {"desk": desk}, clock)
     one.deliver_due()
     clock.now += minutes(59)
@@ -201,7 +201,7 @@ def test_an_answer_that_cannot_be_written_down_is_written_later_and_nothing_is_s
         store._connections.damage = "the disk is full"
 
     desk = Desk(during=break_disk)
-    store.save_alerts([alert(number) for number in leads(store)])
+    bear(store, [alert(number) for number in leads(store)])
     one = courier(store, {"desk": desk})
     assert [tried.state for tried in one.deliver_due().tried] == [None]
     assert one.deliver_due().tried[0].state is None
@@ -212,7 +212,7 @@ def test_an_answer_that_cannot_be_written_down_is_written_later_and_nothing_is_s
 
 def test_a_store_that_cannot_be_written_keeps_everything_and_says_so(store: SqliteStore) -> None:
     desk = Desk()
-    store.save_alerts([alert(number) for number in leads(store)])
+    bear(store, [alert(number) for number in leads(store)])
     store._connections.damage = "the disk is full"
     found = courier(store, {"desk": desk}).deliver_due()
     assert (found.tried, found.troubles) == ([], ["desk: the disk is full"])
@@ -222,7 +222,7 @@ def test_a_store_that_cannot_be_written_keeps_everything_and_says_so(store: Sqli
 
 def test_what_a_dead_program_was_sending_is_sent_again_as_a_possible_repeat(store: SqliteStore) -> None:
     clock, desk = Clock(), Desk()
-    store.save_alerts([alert(number) for number in leads(store)])
+    bear(store, [alert(number) for number in leads(store)])
     left = store.claim_alerts("desk", NOW, token="dead", lease_s=180, terms=TERMS, house=House(UTC))
     assert left is not None
     one = courier(store, {"desk": desk}, clock)
@@ -234,10 +234,10 @@ def test_what_a_dead_program_was_sending_is_sent_again_as_a_possible_repeat(stor
 
 def test_posts_that_are_gone_are_left_out_and_a_message_without_any_is_not_sent(store: SqliteStore) -> None:
     desk, numbers = Desk(), leads(store)
-    store.save_alerts([alert(number) for number in (*numbers, 700, 701, 702, 703)])
+    bear(store, [alert(number) for number in (*numbers, 700, 701, 702, 703)])
     courier(store, {"desk": desk}).deliver_due()
     assert [len(message.items) for message in desk.got] == [1]
-    store.save_alerts([alert(800, channel="mail")])
+    bear(store, [alert(800, channel="mail")])
     assert courier(store, {"mail": desk}).deliver_due().failed[0].outcome.detail == "its post is gone"
     assert len(desk.got) == 1
 
@@ -245,7 +245,7 @@ def test_posts_that_are_gone_are_left_out_and_a_message_without_any_is_not_sent(
 def test_no_secret_reaches_the_log(store: SqliteStore) -> None:
     remember("hunter2-hunter2")
     desk = Desk(Outcome("refused", "https://x.example/hunter2-hunter2\nsaid no"))
-    store.save_alerts([alert(number) for number in leads(store)])
+    bear(store, [alert(number) for number in leads(store)])
     courier(store, {"desk": desk}).deliver_due()
     shown = [row.detail for row in store.deliveries()] + [row.error for row in store.alerts(AlertQuery())]
     assert all(text and "hunter2" not in text and "\n" not in text for text in shown)
@@ -254,7 +254,7 @@ def test_no_secret_reaches_the_log(store: SqliteStore) -> None:
 def test_an_alert_leaves_within_a_second_of_its_birth(store: SqliteStore) -> None:
     desk = Desk()
     one = courier(store, {"desk": desk})
-    store.save_alerts([alert(number) for number in leads(store)])
+    bear(store, [alert(number) for number in leads(store)])
     began = time.monotonic()
     one.deliver_due(wait_s=1)
     assert desk.got

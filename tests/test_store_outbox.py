@@ -14,7 +14,7 @@ from listener.quiet import parse
 from listener.store import Store, outbox
 from listener.store.sqlite import SqliteStore
 from listener.types import Feed
-from tests.stored import NOW, days, draft, feed, kept, minutes, post, save
+from tests.stored import NOW, bear, days, draft, feed, kept, minutes, post, save
 
 TERMS = {1: Terms("leads"), 2: Terms("questions")}
 HOUSE = House(UTC)
@@ -49,13 +49,13 @@ def only(store: Store) -> AlertRow:
 
 
 def test_an_alert_is_born_once_for_a_rule_a_post_a_channel_and_an_occasion(store: SqliteStore) -> None:
-    assert store.save_alerts([alert(), alert(), alert(channel="mail"), alert(rule=2)]) == 3
-    assert store.save_alerts([alert(reason="again")]) == 0
-    assert store.save_alerts([alert(0, occasion="2025-03-01"), alert(0, occasion="2025-03-02")]) == 2
+    assert bear(store, [alert(), alert(), alert(channel="mail"), alert(rule=2)]) == 3
+    assert bear(store, [alert(reason="again")]) == 0
+    assert bear(store, [alert(0, occasion="2025-03-01"), alert(0, occasion="2025-03-02")]) == 2
 
 
 def test_an_alert_that_was_sent_comes_back_as_it_was_and_is_due_no_more(store: SqliteStore) -> None:
-    store.save_alerts([alert(priority=91)])
+    bear(store, [alert(priority=91)])
     assert store.channels_due(NOW - minutes(1)) == []
     assert store.channels_due(NOW) == ["desk"]
     taken = claimed(store)
@@ -72,7 +72,7 @@ def test_an_alert_that_was_sent_comes_back_as_it_was_and_is_due_no_more(store: S
 
 
 def test_a_failure_comes_again_later_under_the_same_key_until_it_is_dead(store: SqliteStore) -> None:
-    store.save_alerts([alert()])
+    bear(store, [alert()])
     now, keys, waits = NOW, [], []
     for number in range(TRIES):
         taken = claimed(store, now, f"t{number}")
@@ -90,7 +90,7 @@ def test_a_failure_comes_again_later_under_the_same_key_until_it_is_dead(store: 
 
 
 def test_what_a_channel_refuses_is_dead_at_once_and_can_be_sent_again(store: SqliteStore) -> None:
-    store.save_alerts([alert()])
+    bear(store, [alert()])
     (number,) = [row.id for row in store.alerts(AlertQuery())]
     first = claimed(store)
     store.finish_alerts(first, "t", REFUSED, NOW)
@@ -101,7 +101,7 @@ def test_what_a_channel_refuses_is_dead_at_once_and_can_be_sent_again(store: Sql
 
 def test_what_is_sent_again_by_hand_has_a_new_key_and_all_its_tries(store: SqliteStore) -> None:
     (number,) = kept(store, store.add_feed(feed(), NOW), draft())
-    store.save_alerts([alert(number)])
+    bear(store, [alert(number)])
     first = claimed(store)
     store.finish_alerts(first, "t", REFUSED, NOW)
     assert store.change_alerts([first.alerts[0].id], "resend", NOW) == 1
@@ -111,7 +111,7 @@ def test_what_is_sent_again_by_hand_has_a_new_key_and_all_its_tries(store: Sqlit
 
 
 def test_a_lease_that_ran_out_makes_it_unknown_and_it_goes_again_as_a_possible_repeat(store: SqliteStore) -> None:
-    store.save_alerts([alert(), alert(2)])
+    bear(store, [alert(), alert(2)])
     first = claimed(store, lease_s=60)
     assert claim(store, NOW + timedelta(seconds=59), "u", channel="mail") is None
     assert store.channels_due(NOW + timedelta(seconds=59)) == ["desk"]  # the other one
@@ -124,8 +124,16 @@ def test_a_lease_that_ran_out_makes_it_unknown_and_it_goes_again_as_a_possible_r
     assert store.finish_alerts(second, "u", SENT, NOW + timedelta(seconds=61)) == "sent"
 
 
+def test_a_message_that_kills_its_program_each_time_ends_after_eight_tries(store: SqliteStore) -> None:
+    bear(store, [alert()])
+    for number in range(TRIES):
+        assert claimed(store, NOW + days(number), f"t{number}").alerts[0].repeat == number
+    assert claim(store, NOW + days(TRIES), "last") is None
+    assert (only(store).state, only(store).tries, only(store).due_at) == ("unknown", TRIES, None)
+
+
 def test_a_late_yes_ends_what_nobody_has_taken_since(store: SqliteStore) -> None:
-    store.save_alerts([alert()])
+    bear(store, [alert()])
     first = claimed(store, lease_s=60)
     later = NOW + minutes(5)
     night = House(UTC, parse("09:00-10:00"))
@@ -136,7 +144,7 @@ def test_a_late_yes_ends_what_nobody_has_taken_since(store: SqliteStore) -> None
 
 
 def test_an_outcome_that_nobody_knows_is_tried_once_more_and_then_stays(store: SqliteStore) -> None:
-    store.save_alerts([alert()])
+    bear(store, [alert()])
     assert store.finish_alerts(claimed(store), "t", UNKNOWN, NOW) == "unknown"
     due = only(store).due_at
     assert due is not None
@@ -147,7 +155,7 @@ def test_an_outcome_that_nobody_knows_is_tried_once_more_and_then_stays(store: S
 
 
 def test_finishing_twice_changes_nothing(store: SqliteStore) -> None:
-    store.save_alerts([alert()])
+    bear(store, [alert()])
     taken = claimed(store)
     assert store.finish_alerts(taken, "t", SENT, NOW) == "sent"
     assert store.finish_alerts(taken, "t", FAILED, NOW) is None
@@ -155,7 +163,7 @@ def test_finishing_twice_changes_nothing(store: SqliteStore) -> None:
 
 
 def test_claims_from_many_threads_never_share_an_alert(store: SqliteStore) -> None:
-    store.save_alerts([alert(number, channel=f"c{number}") for number in range(1, 30)])
+    bear(store, [alert(number, channel=f"c{number}") for number in range(1, 30)])
     found: list[int] = []
 
     def work(name: str) -> None:
@@ -173,7 +181,7 @@ def test_claims_from_many_threads_never_share_an_alert(store: SqliteStore) -> No
 
 
 def test_ten_thousand_alerts_are_one_message(store: SqliteStore) -> None:
-    store.save_alerts([alert(number, priority=number % 100) for number in range(1, 10_001)])
+    bear(store, [alert(number, priority=number % 100) for number in range(1, 10_001)])
     taken = claimed(store)
     assert (taken.kind, len(taken.alerts)) == ("digest", 10_000)
     assert [row.priority for row in taken.alerts[:3]] == [99, 99, 99]
@@ -184,7 +192,7 @@ def test_ten_thousand_alerts_are_one_message(store: SqliteStore) -> None:
 
 
 def test_quiet_hours_hold_an_alert_and_keep_it_for_the_morning(store: SqliteStore) -> None:
-    store.save_alerts([alert(), alert(2, rule=2)])
+    bear(store, [alert(), alert(2, rule=2)])
     night = House(UTC, parse("09:00-10:00"))
     assert claim(store, house=night) is None
     assert {(row.state, row.due_at) for row in store.alerts(AlertQuery())} == {("held", NOW + minutes(30))}
@@ -193,7 +201,7 @@ def test_quiet_hours_hold_an_alert_and_keep_it_for_the_morning(store: SqliteStor
 
 
 def test_held_alerts_wait_for_the_user_and_go_when_released(store: SqliteStore) -> None:
-    store.save_alerts([alert(), alert(2)])
+    bear(store, [alert(), alert(2)])
     ids = [row.id for row in store.alerts(AlertQuery())]
     assert store.change_alerts(ids[:1], "hold", NOW) == 1
     assert [row.id for row in claimed(store).alerts] == ids[1:]
@@ -203,7 +211,7 @@ def test_held_alerts_wait_for_the_user_and_go_when_released(store: SqliteStore) 
 
 
 def test_an_alert_of_a_rule_that_is_gone_is_dropped_with_the_reason(store: SqliteStore) -> None:
-    store.save_alerts([alert(rule=9)])
+    bear(store, [alert(rule=9)])
     assert claim(store) is None
     assert (only(store).state, only(store).error, only(store).due_at) == ("dropped", "its rule is gone", None)
 
@@ -212,7 +220,7 @@ def test_an_alert_of_a_rule_that_is_gone_is_dropped_with_the_reason(store: Sqlit
 def test_a_deleted_post_takes_its_alert_along(store: SqliteStore, state: str) -> None:
     added: Feed = store.add_feed(feed(), NOW)
     (number,) = kept(store, added, draft(post("gone")))
-    store.save_alerts([alert(number)])
+    bear(store, [alert(number)])
     if state == "sent":
         store.finish_alerts(claimed(store), "t", SENT, NOW)
     save(store, added, deleted=("1/gone",), cursor="c2")
@@ -224,7 +232,7 @@ def test_a_deleted_post_takes_its_alert_along(store: SqliteStore, state: str) ->
 
 
 def test_what_is_done_is_kept_for_ninety_days(store: SqliteStore) -> None:
-    store.save_alerts([alert(), alert(2, channel="mail", at=NOW)])
+    bear(store, [alert(), alert(2, channel="mail", at=NOW)])
     store.finish_alerts(claimed(store), "t", SENT, NOW)
     for day, left, log in ((89, 2, 1), (91, 1, 0)):
         store.prune(NOW + days(day), raw_days=1, post_days=None, story_days=1)
@@ -233,7 +241,7 @@ def test_what_is_done_is_kept_for_ninety_days(store: SqliteStore) -> None:
 
 
 def test_alerts_are_listed_by_state_rule_and_channel(store: SqliteStore) -> None:
-    store.save_alerts([alert(), alert(2, rule=2, channel="mail"), alert(3, priority=HIGH)])
+    bear(store, [alert(), alert(2, rule=2, channel="mail"), alert(3, priority=HIGH)])
     assert [row.post for row in store.alerts(AlertQuery())] == [3, 2, 1]
     assert [row.post for row in store.alerts(AlertQuery(rule=2))] == [2]
     assert [row.post for row in store.alerts(AlertQuery(channel="desk", limit=1))] == [3]
@@ -242,7 +250,7 @@ def test_alerts_are_listed_by_state_rule_and_channel(store: SqliteStore) -> None
 
 
 def test_a_claim_reads_an_index_however_many_were_sent_before(store: SqliteStore) -> None:
-    store.save_alerts([alert(1)])
+    bear(store, [alert(1)])
     asked: dict[str, tuple[object, ...]] = {
         outbox._CHANNELS: (1,),
         outbox._LOST: (1, "desk"),

@@ -5,7 +5,7 @@ out knows nothing of how that try ended: the alert becomes `unknown`, and goes a
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from sqlite3 import Connection
@@ -91,11 +91,6 @@ def drop(connection: Connection, rule: int, why: str) -> int:
 
 class Outbox(Books):
     """The part of `SqliteStore` that holds alerts. Each method is one transaction, synchronous to the disk."""
-
-    def save_alerts(self, rows: Sequence[AlertRow]) -> int:
-        """Keep alerts that are about no new post; give how many are new."""
-        with self._connections.writing(durable=True) as connection:
-            return insert(connection, rows)
 
     def channels_due(self, now: datetime) -> list[str]:
         """Name the channels that something is due on, or whose last try nobody ended."""
