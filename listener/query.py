@@ -10,8 +10,6 @@ expressions, and any text at all is read in linear time.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import date, datetime
 from typing import Final, Literal, NamedTuple, NoReturn
 
 from listener.errors import QueryError
@@ -20,13 +18,11 @@ from listener.terms import (
     COUNTS,
     DATES,
     FIELDS,
-    UNITS,
     And,
     Chance,
     Count,
     Field,
     Not,
-    Or,
     Query,
     Sign,
     When,
@@ -34,9 +30,13 @@ from listener.terms import (
     Words,
     all_of,
     any_of,
+    date_of,
     depth,
     is_only_words,
     leaves,
+    refanged,
+    scoped,
+    seconds_of,
     unparse,
 )
 from listener.types import LABELS
@@ -51,7 +51,6 @@ NESTED: Final = 60
 """Most brackets and NOTs inside each other, useless ones too."""
 PREFIX_MIN: Final = 3
 """Fewest letters before a `*`: fewer would read the index in large parts."""
-AGO_MAX_S: Final = 36_500 * 86_400
 
 _MEANT: Final = {
     "author": "from", "by": "from", "since": "after", "until": "before", "site": "domain", "language": "lang",
@@ -70,9 +69,6 @@ _CHANCE: Final = re.compile(
 )
 _COUNT_BEGINS: Final = re.compile(rf"({'|'.join(COUNTS)})(?::|(?=[<>=]))", re.IGNORECASE | re.ASCII)
 _NUMBER: Final = re.compile(r"\s*(<=|>=|<|>|=)?\s*([0-9]{1,12})(?=[\s()]|$)", re.ASCII)
-_AGO: Final = re.compile(r"([0-9]{1,9})([mhdw])", re.IGNORECASE | re.ASCII)
-_FANGS: Final = re.compile(r"(?<!\[)\[+([.:@]|dot)\]+", re.IGNORECASE)
-_HXXP: Final = re.compile(r"\bhxxp(?=s?:)", re.IGNORECASE)
 _SIGNS: Final[Mapping[str, Sign]] = {"<": "<", "<=": "<=", "=": "=", ">=": ">=", ">": ">"}
 _AND: Final = ("AND", "&&", "&")
 _OR: Final = ("OR", "||", "|")
@@ -167,7 +163,7 @@ class _Parser:
             self.fail("expected in:title or in:text once in a group; brackets make groups", scopes[1].at)
         if scopes and not any(isinstance(leaf, Words) for leaf in leaves(query)):
             self.fail("expected words beside in:")
-        return _scoped(query, scopes[0].where) if scopes else query
+        return scoped(query, scopes[0].where) if scopes else query
 
     def awaits(self, before: Sequence[object], is_open: bool) -> bool:
         """Check that an AND follows something; something must follow it, too."""
@@ -354,21 +350,14 @@ class _Parser:
 
     def date(self, text: str, at: int) -> str:
         """Check a date, or a date and a time."""
-        try:
-            found = date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
-            if not 1970 <= found.year <= 2999:
-                raise ValueError
-        except ValueError:
-            self.fail("expected a date such as 2026-11-23, or a moment such as 2026-11-23T07:30", at)
-        return found.isoformat()
+        return date_of(text) or self.fail(
+            "expected a date such as 2026-11-23, or a moment such as 2026-11-23T07:30", at
+        )
 
     def ago(self, text: str, at: int) -> str:
         """Check a length of time; give its seconds."""
-        found = _AGO.fullmatch(text)
-        seconds = int(found[1]) * UNITS[found[2].lower()] if found else 0
-        if not 0 < seconds <= AGO_MAX_S:
-            self.fail("expected a length of time such as 90m, 24h, 7d or 2w", at)
-        return str(seconds)
+        seconds = seconds_of(text)
+        return str(seconds) if seconds else self.fail("expected a length of time such as 90m, 24h, 7d or 2w", at)
 
 
 def _meant(name: str, known: Sequence[str], others: Mapping[str, str] | None = None) -> str:
@@ -377,23 +366,6 @@ def _meant(name: str, known: Sequence[str], others: Mapping[str, str] | None = N
     close = (others or {}).get(name) or next(iter(get_close_matches(name, known, 1)), None)
     colon = ":" if others else ""
     return f"; did you mean {close}{colon}?" if close else ("" if others is None else f"; there are {', '.join(known)}")
-
-
-def refanged(text: str) -> str:
-    """Write an address as it was before somebody made it harmless: `hxxps://example[.]com`."""
-    plain = _FANGS.sub(lambda found: found[1] if len(found[1]) == 1 else ".", text)
-    return _HXXP.sub("http", plain)
-
-
-def _scoped(query: Query, where: Literal["title", "text"]) -> Query:
-    match query:
-        case Words(where=None):
-            return replace(query, where=where)
-        case And(nodes) | Or(nodes):
-            return type(query)(tuple(_scoped(node, where) for node in nodes))
-        case Not(node):
-            return Not(_scoped(node, where))
-    return query
 
 
 __all__ = ["Query", "QueryError", "is_only_words", "parse", "refanged", "unparse"]

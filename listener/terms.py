@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Final, Literal, TypeAlias
 
 from listener.types import LABELS
 
 UNITS: Final = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+AGO_MAX_S: Final = 36_500 * 86_400
 
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "label": LABELS,
@@ -140,6 +142,9 @@ def depth(query: Query) -> int:
     return 0
 
 
+_FANGS: Final = re.compile(r"(?<!\[)\[+([.:@]|dot)\]+", re.IGNORECASE)
+_HXXP: Final = re.compile(r"\bhxxp(?=s?:)", re.IGNORECASE)
+_AGO: Final = re.compile(r"([0-9]{1,9})([mhdw])", re.IGNORECASE | re.ASCII)
 _SAFE: Final = re.compile(r"[^\W_](?:[\w.'@/-]*\w)?")
 """What is written without quotes."""
 
@@ -196,3 +201,37 @@ def _written(query: Query) -> str:
 
 def _quoted(text: str) -> str:
     return text if _SAFE.fullmatch(text) and text not in ("AND", "OR", "NOT") else f'"{text}"'
+
+
+def scoped(query: Query, where: Literal["title", "text"]) -> Query:
+    """Say where words are looked for, of all that do not say it themselves."""
+    match query:
+        case Words(where=None):
+            return replace(query, where=where)
+        case And(nodes) | Or(nodes):
+            return type(query)(tuple(scoped(node, where) for node in nodes))
+        case Not(node):
+            return Not(scoped(node, where))
+    return query
+
+
+def refanged(text: str) -> str:
+    """Write an address as it was before somebody made it harmless: `hxxps://example[.]com`."""
+    plain = _FANGS.sub(lambda found: found[1] if len(found[1]) == 1 else ".", text)
+    return _HXXP.sub("http", plain)
+
+
+def date_of(text: str) -> str | None:
+    """Write a date, or a date and a time, as `isoformat` does; None: it is none, or not of our time."""
+    try:
+        found = date.fromisoformat(text) if len(text) <= len("2026-11-23") else datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.isoformat() if 1970 <= found.year <= 2999 else None
+
+
+def seconds_of(text: str) -> int:
+    """Give the seconds of `90m`, `24h`, `7d`, `2w`; 0: it is no length of time, or more than a lifetime."""
+    found = _AGO.fullmatch(text)
+    seconds = int(found[1]) * UNITS[found[2].lower()] if found else 0
+    return seconds if seconds <= AGO_MAX_S else 0
