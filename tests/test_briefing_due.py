@@ -1,14 +1,20 @@
 """The briefing's hour: one for each local date, whatever zones and clocks do (R4)."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from listener import config
+from listener.app import App
+from listener.app.briefings import Briefed, read
 from listener.schedule import LATEST_BRIEFING, briefing_due, last_done
+from tests.servers_smtp import Sink, smtp
 
 ZONES = """
 UTC Europe/Berlin Europe/London Europe/Dublin Europe/Lisbon Europe/Moscow Europe/Istanbul Atlantic/Azores
@@ -147,3 +153,127 @@ def test_a_clock_that_was_ten_years_ahead_does_not_silence_the_next_ten_years() 
     found = [morning.tick(datetime(2026, 3, 2, 9, tzinfo=UTC) + timedelta(hours=hour)) for hour in range(96)]
     assert [on for on in found if on] == [date(2026, 3, day) for day in (3, 4, 5, 6)]
     assert all(later - earlier == DAY for earlier, later in pairwise(on for on in found if on))
+
+
+# with a store and a mail server
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(datetime(2026, 3, 2, 7, 31, tzinfo=UTC))
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    with smtp() as found:
+        yield found
+
+
+@pytest.fixture
+def app(tmp_path: Path, clock: Clock, sink: Sink) -> Iterator[App]:
+    """An app that mails at 07:30 UTC, with the sample day in its store."""
+    text = (
+        '[store]\nurl = "posts.db"\n[briefing]\ntimezone = "UTC"\n[network]\n'
+        f'allow_private = ["127.0.0.1:{sink.port}"]\n[mail]\nhost = "127.0.0.1"\nport = {sink.port}\n'
+        'security = "none"\nto = ["ada@example.org"]\n'
+    )
+    (tmp_path / "config.toml").write_text(text)
+    found = App(config.load(None, {}, tmp_path, tmp_path), clock)
+    found.fill_with_demo()
+    yield found
+    found.close()
+
+
+def states(app: App) -> list[str]:
+    return [one.state for one in app.store.briefings(9)]
+
+
+def test_what_is_due_is_made_and_mailed_once(app: App, clock: Clock, sink: Sink) -> None:
+    first = app.brief_when_due()
+    assert first.made is not None
+    assert first.tried is not None
+    assert first.tried.state == "sent"
+    clock.now += MINUTE
+    assert app.brief_when_due() == Briefed()
+    clock.now += DAY
+    assert app.brief_when_due().tried is not None
+    assert (len(sink.taken), states(app)) == (2, ["sent", "sent"])
+
+
+def test_a_failure_is_tried_again_with_longer_and_longer_waits(app: App, clock: Clock, sink: Sink) -> None:
+    sink.answers["ada@example.org"] = "450 come back"
+    tries = []
+    for minute in range(60):
+        if app.brief_when_due().tried is not None:
+            tries.append(minute)
+        clock.now += MINUTE
+    assert tries == [0, 1, 3, 7, 15, 31]
+    del sink.answers["ada@example.org"]
+    clock.now += MINUTE * 10
+    found = app.brief_when_due().tried
+    assert found is not None
+    assert (found.state, found.error, found.tries) == ("sent", None, 7)
+
+
+def test_what_could_not_be_sent_is_told_by_the_next_which_reaches_back_to_the_last_that_was(
+    app: App, clock: Clock, sink: Sink
+) -> None:
+    app.brief_when_due()
+    first = clock.now
+    sink.answers["ada@example.org"] = "450 come back"
+    for _ in range(2):
+        clock.now += DAY
+        app.brief_when_due()
+    assert states(app) == ["failed", "folded", "sent"]
+    del sink.answers["ada@example.org"]
+    clock.now += DAY
+    app.brief_when_due()
+    assert states(app) == ["sent", "folded", "folded", "sent"]
+    assert app.store.briefings(1)[0].since == first
+    assert len(sink.taken) == 2
+
+
+def test_a_missed_morning_is_folded_and_a_long_absence_reaches_back_a_week(app: App, clock: Clock) -> None:
+    app.brief_when_due()
+    first = clock.now
+    clock.now = datetime(2026, 3, 3, 14, tzinfo=UTC)  # more than six hours late
+    assert app.brief_when_due() == Briefed()
+    clock.now = datetime(2026, 3, 4, 8, tzinfo=UTC)
+    app.brief_when_due()
+    assert app.store.briefings(1)[0].since == first
+    clock.now = datetime(2026, 3, 24, 8, tzinfo=UTC)
+    app.brief_when_due()
+    assert app.store.briefings(1)[0].since == clock.now - timedelta(days=7)
+
+
+def test_what_a_server_refuses_for_good_is_not_tried_again_by_itself(app: App, clock: Clock, sink: Sink) -> None:
+    sink.answers["ada@example.org"] = "550 no such user"
+    app.brief_when_due()
+    clock.now += timedelta(hours=5)
+    assert app.brief_when_due() == Briefed()
+    assert states(app) == ["refused"]
+
+
+def test_without_a_mail_server_it_is_made_once_and_shown(app: App, clock: Clock, sink: Sink) -> None:
+    app.config = app.config.model_copy(update={"mail": app.config.mail.model_copy(update={"host": None})})
+    first = app.brief_when_due()
+    assert first.made is not None
+    assert first.tried is None
+    assert app.brief_when_due() == Briefed()
+    assert (states(app), sink.taken) == (["made"], [])
+
+
+def test_what_was_kept_is_read_as_it_was_made(app: App) -> None:
+    made = app.brief_when_due().made
+    assert made is not None
+    assert read(app.kept_briefing(made.now.date())) == made
