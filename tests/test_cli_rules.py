@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from listener.alerts import AlertQuery
+from listener.cli import answer
 from listener.store import PostQuery
 from listener.store.sqlite import SqliteStore
 from tests.commands import Home
@@ -174,7 +175,7 @@ def test_a_rule_is_edited_tested_paused_and_removed(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("rules", "add", "x", "(garden", "--yes"), 1, "bracket is never closed"),
+        (("rules", "add", "x", "(garden", "--yes"), 2, "bracket is never closed"),
         (("rules", "add", "x", "garden", "--channel", "nowhere", "--yes"), 2, "no channel is called 'nowhere'"),
         (("rules", "add", "x", "garden", "--cooldown", "soon", "--yes"), 2, "is no length of time"),
         (("rules", "add", "x", "garden", "--quiet", "nights", "--yes"), 2, "say 22:00-07:00"),
@@ -187,10 +188,10 @@ def test_a_rule_is_edited_tested_paused_and_removed(tmp_path):
         (("questions", "claim", "99"), 1, "there is no post 99"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_line(tmp_path, arguments, code, words):
-    ran = Home(tmp_path).run(*arguments)
-    assert ran.code == code
-    assert words in ran.err
+def test_what_is_wrong_is_said_in_a_line(tmp_path, capsys, arguments, code, words):
+    found = answer([*arguments, "--config", str(Home(tmp_path).config)])
+    assert found == code
+    assert words in capsys.readouterr().err
 
 
 def test_a_rule_of_the_configuration_is_changed_there_and_a_built_in_one_here(tmp_path):

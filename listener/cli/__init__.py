@@ -39,6 +39,11 @@ COMMANDS: Final = {
     "star": ("briefing", "Keep posts for good."),
     "snooze": ("briefing", "Hear nothing of posts for some time."),
     "undo": ("briefing", "Take back the last of done, star and snooze."),
+    "rules": ("rules", "List, add, edit, preview, test, pause and remove rules: saved searches that can alert."),
+    "mute": ("why", "List, add and remove what you want to hear nothing of."),
+    "why": ("why", "Walk every rule for a post: matched or not, and which part decided."),
+    "leads": ("work", "List the leads with their state, and set it."),
+    "questions": ("work", "List the questions with their state, claim one."),
     "alerts": ("alerts", "List alerts, deliver what is due, send again, hold and release."),
     "channels": ("channels", "List where alerts may go, or add, test, look after and remove channels."),
     "connectors": ("connectors", "List what can be read: what each connector needs, costs and allows."),
@@ -188,6 +193,9 @@ def answer(arguments: list[str]) -> int:
     except ConfigError as error:
         _complain(str(error))
         return 2
+    except QueryError as error:
+        click.echo(f"{error.caret()}\nlistener: {error}", err=True)
+        return 2
     except ListenerError as error:
         _complain(str(error))
         return 1
@@ -198,9 +206,6 @@ def answer(arguments: list[str]) -> int:
         _complain(f"{error.filename or 'cannot write'}: {error.strerror or error}")
         _drop_output()
         return 1
-    except QueryError as error:
-        click.echo(f"{error.caret()}\nlistener: {error}", err=True)
-        return 2
     finally:
         session.close()
 

@@ -210,6 +210,10 @@ def _verbs(app: "App", streams: "Streams", stop: threading.Event) -> dict[str, C
     def brief() -> None:
         _print_briefed(app.brief_when_due())
 
+    def watch_rules() -> None:
+        app.watch_rules()
+        app.note_answers()
+
     def maintain() -> None:
         gone = {kind: count for kind, count in app.maintain().items() if count}
         if gone:
@@ -221,6 +225,7 @@ def _verbs(app: "App", streams: "Streams", stop: threading.Event) -> dict[str, C
     verbs: dict[str, Callable[[], None]] = {
         "poll_due": lambda: app.poll_due(stop),
         "deliver_due": app.deliver_due,
+        "watch_rules": watch_rules,
         "listen": streams.tick,
         "tell": lambda: _print_told(app.tell()),
         "brief": brief,

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 PERIODS_S: Final[Mapping[str, float]] = {
     "poll_due": 5,
     "deliver_due": 0.5,
+    "watch_rules": 300,
     "listen": 10,
     "tell": 60,
     "brief": 60,
