@@ -179,6 +179,15 @@ def test_a_built_in_rule_that_the_user_changed_or_removed_stays_so(store):
     assert [(row.rule.query, row.source) for row in store.rules()] == [("mine", "command")]
 
 
+@pytest.mark.parametrize("body", ['{"name": "later", "colour": "red"}', '{"name": "later", "query": "(a"}'])
+def test_a_rule_of_another_version_rests_and_holds_up_no_other(store, body):
+    later = store.add_rule(Rule("later"), NOW)
+    row = store.add_rule(RULE, NOW)
+    with store._connections.writing(durable=False) as connection:
+        connection.execute("update rules set body = ? where id = ?", (body, later.id))
+    assert store.rules() == [row]
+
+
 def test_mutes_are_kept_once_whatever_their_case(store):
     assert store.mute(Mute("word", "Giveaway"), NOW)
     assert not store.mute(Mute("word", "giveaway"), NOW)

@@ -1,6 +1,7 @@
 """Rules and mutes, and alerts as they are born. Each method of `Rulebook` is one transaction."""
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,12 +12,14 @@ from typing import Final
 
 from listener import query as queries
 from listener.alerts import AlertRow
-from listener.errors import StoreError
+from listener.errors import ConfigError, QueryError, StoreError
 from listener.rules import SOURCES, Mute, Rule, RuleRow, Source, as_json, of_json
 from listener.store import Given, Key, outbox, querying
 from listener.store.books import Books
 from listener.store.rows import Row, moment, ms, optional_moment
 from listener.types import Born, Turn, Watch
+
+log = logging.getLogger(__name__)
 
 CHANGED: Final = "rules_changed"
 """The store's note of when rules or mutes changed last: a count."""
@@ -52,7 +55,8 @@ class Rulebook(Books):
     def rules(self) -> list[RuleRow]:
         """List all rules, oldest first."""
         with self._connections.reading() as connection:
-            return [_row(found) for found in connection.execute(_RULES).fetchall()]
+            found = connection.execute(_RULES).fetchall()
+        return [row for row in map(_row, found) if row is not None]
 
     def rules_mark(self) -> str:
         """Give a text that is another one whenever rules or mutes changed; costs next to nothing."""
@@ -224,9 +228,14 @@ def _body(rule: Rule) -> str:
     return json.dumps(as_json(rule), ensure_ascii=False, sort_keys=True)
 
 
-def _row(found: Row) -> RuleRow:
+def _row(found: Row) -> RuleRow | None:
+    """Read a rule; None: another version wrote it and means something by it that this one does not know."""
     number, body, paused, source, at = found
-    return RuleRow(number, of_json(json.loads(body)), moment(at), SOURCES[source], bool(paused))
+    try:
+        return RuleRow(number, of_json(json.loads(body)), moment(at), SOURCES[source], bool(paused))
+    except (ConfigError, QueryError) as error:
+        log.warning("rule %d rests: %s", number, error)
+        return None
 
 
 def _alert(row: Row) -> AlertRow:
