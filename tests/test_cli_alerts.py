@@ -104,6 +104,8 @@ def test_what_a_channel_refuses_is_told_and_sent_again_by_hand(place: Place) -> 
     assert "desk: 1 alert: " in ran.err
     assert "listener alerts resend ID" in ran.err
     (row,) = place.home.ok("alerts", "list", "--state", "dead", "--json").rows()
+    told = [found["message"] for found in place.home.run("doctor", "--json").rows() if found["subject"] == "alerts"]
+    assert [text for text in told if "1 alert could not be delivered" in text]
     place.status = 200
     assert place.home.ok("alerts", "resend", str(row["id"])).out == "To be sent again: 1 alert\n"
     assert place.home.ok("alerts", "deliver", "--json").rows()[0]["outcome"] == "sent"
