@@ -124,7 +124,7 @@ def _previewed(app: "App", circle: str) -> "Briefing":
 
     kept = app.store.briefing(app.day(0), circle)
     if kept is not None and kept.sent_at is not None:
-        click.echo(f"listener: {_told(kept)}; this is what --send --again would send", err=True)
+        click.echo(f"listener: {_told(app, kept)}; this is what --send --again would send", err=True)
     return app.compose_briefing(circle) if kept is None else read(kept)
 
 
@@ -140,30 +140,32 @@ def _send(app: "App", circle: str, *, again: bool) -> int:
     kept, _ = app.make_briefing(on, circle)
     tried = app.send_briefing(on, circle, by_hand=True, again=again)
     if tried is not None:
-        told, is_sent = _told(tried), tried.state == "sent"
+        told, is_sent = _told(app, tried), tried.state == "sent"
     else:
         now = app.store.briefing(on, circle) or kept
-        told = f"{_told(now)}; --again sends it once more" if now.state in ("sent", "unknown") else _told(now)
+        told = f"{_told(app, now)}; --again sends it once more" if now.state in ("sent", "unknown") else _told(app, now)
         is_sent = now.state == "sent"
     click.echo(told if is_sent else f"listener: {told}", err=not is_sent)
     return 0 if is_sent else 1
 
 
-def _told(kept: "KeptBriefing") -> str:
+def _told(app: "App", kept: "KeptBriefing") -> str:
     from listener.wording import plain
+
+    zone = app.config.briefing.zone()
 
     name = f"the briefing of {kept.date}{f' for {kept.circle}' if kept.circle else ''}"
     why = f": {plain(kept.error)}" if kept.error else ""
     if kept.state == "sent" and kept.sent_at is not None:
-        return f"{name} was sent at {kept.sent_at.astimezone():%H:%M}{why}"
-    again = f"; next try at {kept.next_try.astimezone():%H:%M}" if kept.state == "failed" and kept.next_try else ""
+        return f"{name} was sent at {kept.sent_at.astimezone(zone):%H:%M}{why}"
+    again = f"; next try at {kept.next_try.astimezone(zone):%H:%M}" if kept.state == "failed" and kept.next_try else ""
     return f"{name}: {STATES[kept.state]}{why}{again}"
 
 
-def tell_tried(kept: "KeptBriefing") -> None:
+def tell_tried(app: "App", kept: "KeptBriefing") -> None:
     """Say on stderr, or stdout where all is well, how sending a briefing ended."""
     is_sent = kept.state == "sent"
-    click.echo(_told(kept) if is_sent else f"listener: {_told(kept)}", err=not is_sent)
+    click.echo(_told(app, kept) if is_sent else f"listener: {_told(app, kept)}", err=not is_sent)
     sys.stdout.flush()
 
 
@@ -178,14 +180,15 @@ def _print_history(app: "App", circle: str, *, as_json: bool) -> None:
     elif not found:
         click.echo("None was made so far. `listener up` makes one at your hour; `listener briefing --send` one now.")
     else:
+        zone = app.config.briefing.zone()
         heads = ("date", "circle", "made", "what became of it", "sent", "why")
         rows = [
             (
                 one.date.isoformat(),
                 plain(one.circle),
-                f"{one.at.astimezone():%H:%M}",
+                f"{one.at.astimezone(zone):%H:%M}",
                 STATES[one.state],
-                f"{one.sent_at.astimezone():%H:%M}" if one.sent_at else "",
+                f"{one.sent_at.astimezone(zone):%H:%M}" if one.sent_at else "",
                 plain(one.error or ""),
             )
             for one in found

@@ -131,7 +131,7 @@ def _stay_up(app: "App", stop: threading.Event, *, verbose: bool) -> None:
             click.echo(f"{counted(slow, 'feed')} still to be heard: the briefing has what came so far")
         _print_told(app.tell([outcome.feed.id for outcome in report.failed]))
     if not stop.is_set():
-        _print_briefed(app.brief_when_due(), app.brief)
+        _print_briefed(app, app.brief_when_due(), app.brief)
         click.echo("Staying up: feeds are polled as they fall due. Ctrl-C stops.")
     logging.getLogger().setLevel(logging.INFO if verbose else logging.WARNING)
     if not stop.is_set():
@@ -176,7 +176,7 @@ def _enough(stop: threading.Event) -> threading.Event:
     return enough
 
 
-def _print_briefed(found: "Briefed", otherwise: "Callable[[], Briefing] | None" = None) -> None:
+def _print_briefed(app: "App", found: "Briefed", otherwise: "Callable[[], Briefing] | None" = None) -> None:
     """Print a briefing that was made, unless it went out by mail; `otherwise`: what to show in any case."""
     from listener.cli.briefing import print_briefing, tell_tried
 
@@ -185,7 +185,7 @@ def _print_briefed(found: "Briefed", otherwise: "Callable[[], Briefing] | None" 
     elif found.made is not None and found.tried is None:
         print_briefing(found.made, "text")
     if found.tried is not None:
-        tell_tried(found.tried)
+        tell_tried(app, found.tried)
 
 
 def _print_told(messages: Iterable[str]) -> None:
@@ -208,7 +208,7 @@ def _verbs(app: "App", streams: "Streams", stop: threading.Event) -> dict[str, C
         return call
 
     def brief() -> None:
-        _print_briefed(app.brief_when_due())
+        _print_briefed(app, app.brief_when_due())
 
     def watch_rules() -> None:
         app.watch_rules()
