@@ -69,7 +69,7 @@ class Bare:
 def rows_of(source: sqlite3.Connection, last: int, last_account: int) -> dict[str, list[tuple]]:
     """Read back what the store just wrote, as executemany wants it."""
     names = "insert or ignore into names values (?, ?)"
-    accounts = "insert into accounts values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    accounts = "insert into accounts values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     posts = source.execute(f"select {COLUMNS} from posts where id > ? order by id", (last,)).fetchall()
     return {
         names: source.execute("select id, name from names").fetchall(),

@@ -35,7 +35,9 @@ class Days:
     """A user's store that lives through the day, and their clock."""
 
     def __init__(self, folder: Path, more: str = "") -> None:
-        (folder / "config.toml").write_text(f'[store]\nurl = "day.db"\n[briefing]\ntimezone = "UTC"\n{more}')
+        allowed = '[policy]\nlink_identities = ["x"]\n'
+        text = f'[store]\nurl = "day.db"\n{allowed}[briefing]\ntimezone = "UTC"\n{more}'
+        (folder / "config.toml").write_text(text)
         self.now = day.MORNINGS["first"]
         clock: Callable[[], datetime] = lambda: self.now  # noqa: E731 a clock is a value here
         self.app = App(config.load(folder / "config.toml", {}, folder, folder), now=clock)

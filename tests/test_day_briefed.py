@@ -10,6 +10,7 @@ import pytest
 
 from listener import upkeep, voices
 from listener.briefing import Briefing
+from listener.rules import Mute
 from listener.types import Account, Feed, Post
 from tests import day
 from tests.briefed import Days
@@ -141,6 +142,18 @@ def test_what_is_done_or_put_off_is_gone_and_a_star_raises(days):
     found = headlines(days, days.brief())
     assert not {names[0], names[1]} & set(found)
     assert found.index(names[4]) < names.index(names[4]) - 2
+
+
+def test_what_is_muted_is_gone_from_every_section(days):
+    days.live("first")
+    days.app.store.mute(Mute("word", "paybridge"), days.now)
+    days.app.store.mute(Mute("person", "Milo Haas"), days.now)
+    briefing = days.brief()
+    found = told(days, briefing)
+    assert "a174" not in {name for name, _ in found["leads"]}
+    shown = [*(item.post for item in briefing.stories), *briefing.leads, *briefing.questions]
+    assert not any("paybridge" in f"{item.title} {item.text}".lower() for item in shown)
+    assert not any("paybridge" in topic.headline.lower() for item in briefing.circles for topic in item.topics)
 
 
 def test_a_circle_has_a_briefing_of_its_own(days):

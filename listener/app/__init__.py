@@ -19,7 +19,6 @@ from listener.app.alerting import Alerting
 from listener.app.briefings import Delivering
 from listener.app.gathering import Gathering
 from listener.app.judging import CALLS, TOKENS, Judging
-from listener.app.knowing import Knowing
 from listener.app.measuring import Measuring
 from listener.app.rooms import user_config
 from listener.app.rows import Checked, ConnectorRow, Followed
@@ -44,7 +43,7 @@ STORY_DAYS: Final = 7.0
 """How long a post can found a story that later ones join."""
 
 
-class App(Working, Gathering, Measuring, Judging, Knowing, Ruling, Alerting, Delivering):
+class App(Working, Gathering, Measuring, Judging, Ruling, Alerting, Delivering):
     """The verbs."""
 
     def connector_rows(self) -> list[ConnectorRow]:
@@ -317,7 +316,7 @@ class App(Working, Gathering, Measuring, Judging, Knowing, Ruling, Alerting, Del
 
     def maintain(self) -> dict[str, int]:
         """Delete what the retention no longer covers."""
-        self.numbers(self.store.people(), anew=True)
+        self.numbers(self.people(), anew=True)
         section = self.config.store
         days = {name: float(row.keep_days) for name, row in self.policy.rows.items() if row.keep_days is not None}
         return self.store.prune(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from listener import health
 from listener.app.counting import Counting
+from listener.app.knowing import Knowing
 from listener.app.learning import Learning
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ FEW: Final = 5
 """Who has fewer counted posts has no usual."""
 
 
-class Gathering(Learning, Counting):
+class Gathering(Learning, Counting, Knowing):
     """The verb that composes a briefing."""
 
     def brief(
@@ -54,13 +55,17 @@ class Gathering(Learning, Counting):
             most=section.most,
             circle=circle,
         )
-        people = self.store.people()
+        people = self.people()
         told = self._told(now)
         begin = rules.since - DEFERRED if told else rules.since
         candidates = self.store.candidates(begin, now + timedelta(seconds=1))
         known = self._known(candidates, rules, people, told)
         choice = choose(candidates, now, rules, known)
         posts = {found.id: found for found in self.store.posts_by_id(choice.ids)}
+        while muted := self._muted(posts.values()) - known.muted:
+            known = replace(known, muted=known.muted | muted)
+            choice = choose(candidates, now, rules, known)
+            posts |= {found.id: found for found in self.store.posts_by_id([n for n in choice.ids if n not in posts])}
         choice = remarked(choice, self._fame(choice, posts, now))
         states = self.store.feeds()
         titles = {state.feed.id: state.feed.title or state.feed.query for state in states}
@@ -99,6 +104,17 @@ class Gathering(Learning, Counting):
             marks=self.store.marked_stories(self.now(), self.now() - MEMORY),
             same=voices.same(twice, accounts, people),
         )
+
+    def _muted(self, posts: "Iterable[StoredPost]") -> frozenset[int]:
+        """Find the posts that a mute removes; only those that would be shown are looked at."""
+        from listener.precedence import Mutes
+        from listener.watching import facts_of_stored
+
+        mutes = Mutes(self.store.mutes())
+        if not mutes.mutes:
+            return frozenset()
+        authors = self.watcher.book(self.now()).authors
+        return frozenset(post.id for post in posts if mutes.of(facts_of_stored(authors, post)) is not None)
 
     def _with_voices(self, story: int, told: "Told") -> "Told":
         return replace(told, voices=self.store.speakers([story], told.at).get(story, ()))
