@@ -106,6 +106,12 @@ def test_the_first_alert_about_an_author_says_so_and_later_ones_do_not(store, so
     assert one("c", account=by("u2")) == ["the first lead"]
 
 
+def test_two_rules_that_see_an_authors_first_post_both_say_so(store, source):
+    said = [Watch(n, "", ("desk",), NOW, NOW, {("blog", "1/a"): Born("a lead", "the first lead")}) for n in (1, 2)]
+    save(store, source, [draft(post("a", account=by("u1")))], watches=tuple(said))
+    assert [row.reason for row in store.alerts(AlertQuery())] == ["the first lead"] * 2
+
+
 def test_an_edit_alerts_where_the_post_newly_matches_and_only_once(store, source):
     save(store, source, [draft(post("a", "old words"))], watches=(watch("a"),))
     assert alerts(store) == []

@@ -111,6 +111,15 @@ def test_mutes_marks_and_work_are_named_and_stand_above_rules(world):
     assert world.walked(number, "db").stop.why == "muted: word giveaway"
 
 
+def test_not_a_lead_is_a_thumb_until_it_is_taken_back(world):
+    number = world.heard("shop wanted", score=0.9)
+    world.app.set_work("lead", number, "not a lead")
+    assert [thumb[:3] for thumb in world.app.store.thumbs()] == [(number, "lead", False)]
+    assert world.walked(number, "leads").stop.why == "as a lead it is not a lead"
+    assert world.app.undo_work("lead", number) is None
+    assert world.app.store.thumbs() == []
+
+
 def test_what_the_preview_counts_is_what_the_rule_finds(world):
     for day in range(5):
         world.heard(f"backup {day}", NOW - timedelta(days=day, hours=1), score=0.9 if day % 2 else 0.1)
