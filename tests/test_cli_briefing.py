@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from listener.app import App
 from listener.mailer import REPEAT
+from listener.store.sqlite import SqliteStore
 from tests.commands import Home
 from tests.hostile.servers import authority
 from tests.servers_smtp import PASSWORD, USER, Sink, smtp
@@ -175,6 +177,16 @@ def test_history_is_empty_then_lists_what_became_of_each(home: Home) -> None:
     assert " sent " in home.ok("briefing", "--history").out
 
 
+def test_a_circle_that_nobody_is_in_is_named_with_those_there_are(home: Home) -> None:
+    assert "there are none" in home.run("briefing", "--circle", "peers").err
+    home.ok("people", "add", "Ada", "--circle", "peers")
+    ran = home.run("briefing", "--circle", "pears", "--send")
+    assert ran.code == 1
+    assert "no circle is called 'pears'; there are: peers" in ran.err
+    home.ok("briefing", "--circle", "peers", "--send")
+    assert [row["circle"] for row in history(home)] == ["peers"]
+
+
 def test_printing_keeps_nothing(home: Home) -> None:
     home.ok("briefing")
     assert history(home) == []
@@ -249,7 +261,7 @@ def test_two_programs_at_once_send_one(home: Home, sink: Sink) -> None:
     assert 0 in codes
 
 
-@pytest.mark.parametrize("rounds", [6, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [4, pytest.param(60, marks=pytest.mark.slow)])
 def test_kill_9_around_the_send_never_makes_two_unless_it_says_so(
     tmp_path: Path, sample: Path, sink: Sink, rounds: int
 ) -> None:
@@ -260,9 +272,10 @@ def test_kill_9_around_the_send_never_makes_two_unless_it_says_so(
         home.store.write_bytes(sample.read_bytes())
         before = len(sink.taken)
         process = home.start("briefing", "--send")
-        end = time.monotonic() + 30
-        while time.monotonic() < end and not home.run("briefing", "--history", "--json").out:
-            pass
+        end = time.monotonic() + 60
+        with closing(SqliteStore.open(home.store)) as store:
+            while time.monotonic() < end and not store.briefings(1):
+                time.sleep(0.005)
         time.sleep(DICE.uniform(0, 0.25))
         process.send_signal(signal.SIGKILL)
         process.communicate()

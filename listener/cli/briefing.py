@@ -11,6 +11,7 @@ import click
 from listener.cli import Command, Session
 from listener.cli.values import DATE, MINUTES, SINCE, UNTIL
 from listener.errors import StoreError
+from listener.secrets import quoted
 
 if TYPE_CHECKING:
     from listener.app import App
@@ -75,6 +76,8 @@ def briefing(
     if history:
         _print_history(session.reader, circle, as_json=form == "json")
         return 0
+    if circle and on is None:
+        _check_circle(session.reader, circle)
     if send:
         return _send(session.app, circle, again=again)
     if preview:
@@ -86,6 +89,13 @@ def briefing(
         found = session.reader.brief(minutes, since, circle or None)
     _put(found, form, out)
     return 0
+
+
+def _check_circle(app: "App", circle: str) -> None:
+    known = app.store.people().all_circles()
+    if circle not in known:
+        there = f"there are: {', '.join(known)}" if known else "there are none; `listener people circle` makes one"
+        raise StoreError(f"no circle is called {quoted(circle)}; {there}")
 
 
 def _put(found: "Briefing", form: str, out: Path | None) -> None:
