@@ -517,3 +517,16 @@ def test_a_list_shows_nothing_of_an_address_that_is_secret(url):
 def test_a_channel_takes_no_more_than_text_made_harmless(sent):
     body = json.loads(sent("ntfy", replace(MESSAGE, title="ask @ann")))
     assert body["title"] == f"ask @{HAIR}ann"
+
+
+def test_an_address_is_hidden_in_everything_written_from_then_on(reach, monkeypatch):
+    from listener import secrets
+
+    monkeypatch.setattr(secrets, "_known", set())
+    sender(
+        "c", f"matrixs://user:pass%2Fword-{SENTINEL}@matrix.example.org/%23leads:example.org?token={SENTINEL}x", reach
+    )
+    told = secrets.redact(f"at matrix.example.org: {SENTINEL}x, pass/word-{SENTINEL}, pass%2Fword-{SENTINEL}, %23leads")
+    assert SENTINEL not in told
+    assert "pass" not in told
+    assert "matrix.example.org" in told

@@ -145,3 +145,11 @@ def test_any_text_fits_and_is_inactive(text, name, cap):
     written = write(message(text), form)
     assert form.size(written.body) <= cap
     assert not ACTIVE.search(without_ours(written.body))
+
+
+def test_html_shows_signs_as_they_were_written():
+    import html5lib
+
+    tree = html5lib.parse(html(message("&lt;b&gt; & < 3 \"x\" 'y'")), namespaceHTMLElements=False)
+    said = "".join(tree.itertext())
+    assert "&lt;b&gt; & < 3 \"x\" 'y'" in said
