@@ -265,7 +265,7 @@ def test_two_programs_at_once_send_one(home: Home, sink: Sink) -> None:
 def test_kill_9_around_the_send_never_makes_two_unless_it_says_so(
     tmp_path: Path, sample: Path, sink: Sink, rounds: int
 ) -> None:
-    sink.slow_s = 0.15
+    sink.slow_s = 0.4
     for number in range(rounds):
         (tmp_path / str(number)).mkdir()
         home = Home(tmp_path / str(number), config(sink))
@@ -274,9 +274,12 @@ def test_kill_9_around_the_send_never_makes_two_unless_it_says_so(
         process = home.start("briefing", "--send")
         end = time.monotonic() + 60
         with closing(SqliteStore.open(home.store)) as store:
-            while time.monotonic() < end and not store.briefings(1):
-                time.sleep(0.005)
-        time.sleep(DICE.uniform(0, 0.25))
+            beginning = ("waiting", "claimed", "sending", "sent")[number % 4]
+            while time.monotonic() < end and process.poll() is None:
+                if beginning in [one.state for one in store.briefings(1)]:
+                    break
+                time.sleep(0.001)
+        time.sleep(DICE.uniform(0, 0.3))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         home.run("briefing", "--send")
