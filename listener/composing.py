@@ -91,12 +91,14 @@ def compose(
     serves: Mapping[int, Served] | None = None,
     people: People | None = None,
     numbers: Sequence[Topical] = (),
+    states: Mapping[int, str] | None = None,
 ) -> Briefing:
     """Fill the minutes from `posts`; no story and no post appears twice, posts that are gone are passed over.
 
-    `feeds`: number to title; `serves`: post to the goal it serves, None where there are no goals.
+    `feeds`: number to title; `serves`: post to the goal it serves, None where there are no goals; `states`: post to
+    what is done about it.
     """
-    maker = Maker(choice, posts, now, rules, feeds, serves, people or People())
+    maker = Maker(choice, posts, now, rules, feeds, serves, people or People(), states or {})
     made = [one for section in rules.sections for one in maker.section(section)]
     failing = _shortened(failing) if "sources" in rules.sections else ()
     words = count_words(*failing)
@@ -182,9 +184,10 @@ class Maker:
         feeds: Mapping[int, str],
         serves: Mapping[int, Served] | None,
         people: People,
+        states: Mapping[int, str],
     ) -> None:
         self.choice, self.posts, self.now, self.rules = choice, posts, now, rules
-        self.feeds, self.serves, self.people = feeds, serves, people
+        self.feeds, self.serves, self.people, self.states = feeds, serves, people, states
         self.short: Counter[tuple[Section, str]] = Counter()
         """How many were left out because their section is kept short."""
         # A short box holds shorter items rather than one of one section only.
@@ -314,6 +317,8 @@ class Maker:
         for label, value in probabilities(stored).items():
             if value >= self.rules.thresholds[label]:
                 parts.append(f"{label} by your word" if label in stored.thumbs else f"{label} {value:.2f}")
+        if stored.id in self.states:
+            parts.append(self.states[stored.id])
         if stored.post.answered:
             parts.append("answered already")
         found = probabilities(stored).get("lead", 0.0) >= self.rules.thresholds["lead"]

@@ -7,7 +7,7 @@ already returns only when it truly moved.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -49,6 +49,8 @@ class Known:
     """Story to when a briefing told it last."""
     marks: Mapping[int, frozenset[str]] = field(default_factory=dict)
     """Story to what the user did with it: "done", "star", "snooze"."""
+    over: frozenset[tuple[int, str]] = frozenset()
+    """(post, label) of leads and questions about which nothing is left to do."""
     muted: frozenset[int] = frozenset()
     """Posts that a mute removes."""
     same: Mapping[int, int] = field(default_factory=dict)
@@ -201,7 +203,7 @@ class _Choosing:
         relevance = self.known.relevance
         found = []
         for story, posts in self.stories.items():
-            sure = [post for post in posts if score(post) >= cut and self._may_act_on(story, post)]
+            sure = [post for post in posts if score(post) >= cut and self._may_act_on(story, post, label)]
             if not sure:
                 continue
 
@@ -217,8 +219,10 @@ class _Choosing:
         found.sort(key=lambda pick: (-pick.worth, -pick.newest.timestamp(), pick.story))
         return found
 
-    def _may_act_on(self, story: int, post: Candidate) -> bool:
-        """Tell whether a post is somebody else's, of the circle asked for, and was not told before."""
+    def _may_act_on(self, story: int, post: Candidate, label: Label) -> bool:
+        """Tell whether a post is somebody else's, of the circle asked for, still open, and was not told before."""
+        if (post.id, label) in self.known.over:
+            return False
         told = self.known.told.get(story)
         late = told is None or post.seen_at > told.at
         return late and not self.people.is_me(post.account) and self._is_of_circle([post])
@@ -251,8 +255,8 @@ class _Choosing:
         return tuple(found[:HEARD])
 
 
-def remarked(choice: Choice, fame: Mapping[int, float]) -> Choice:
-    """Rank stories once more by how remarkable their posts are, each against what its author usually gets.
+def remarked(choice: Choice, fame: Mapping[int, float], answered: Container[int] = ()) -> Choice:
+    """Rank stories once more by how remarkable their posts are, and put questions that nobody answered first.
 
     `fame`: post to the percentile of its reactions among its author's posts, 0 to 1; posts that nobody counts are
     left out, and change nothing.
@@ -262,8 +266,12 @@ def remarked(choice: Choice, fame: Mapping[int, float]) -> Choice:
         known = [fame[post] for post in pick.posts if post in fame]
         return replace(pick, worth=pick.worth * (0.8 + 0.4 * max(known))) if known else pick
 
+    def doubted(pick: Pick) -> Pick:
+        return replace(pick, worth=pick.worth / 2) if pick.posts[0] in answered else pick
+
     found = sorted(map(raised, choice.picks["stories"]), key=lambda p: (-p.worth, -p.newest.timestamp(), p.story))
-    return replace(choice, picks={**choice.picks, "stories": tuple(found)})
+    questions = sorted(map(doubted, choice.picks["questions"]), key=lambda pick: pick.posts[0] in answered)
+    return replace(choice, picks={**choice.picks, "stories": tuple(found), "questions": tuple(questions)})
 
 
 def percentiles(values: Sequence[float]) -> list[float]:

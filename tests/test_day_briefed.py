@@ -12,6 +12,7 @@ from listener import upkeep, voices
 from listener.briefing import Briefing
 from listener.rules import Mute
 from listener.types import Account, Feed, Post
+from listener.work import Work
 from tests import day
 from tests.briefed import Days
 
@@ -154,6 +155,17 @@ def test_what_is_muted_is_gone_from_every_section(days):
     shown = [*(item.post for item in briefing.stories), *briefing.leads, *briefing.questions]
     assert not any("paybridge" in f"{item.title} {item.text}".lower() for item in shown)
     assert not any("paybridge" in topic.headline.lower() for item in briefing.circles for topic in item.topics)
+
+
+def test_a_lead_says_where_it_stands_and_is_gone_when_nothing_is_left_to_do(days):
+    days.live("first")
+    first, second = (item.post_id for item in days.brief().leads[:2])
+    days.app.store.set_work(Work(first, "lead", "contacted", "Jo"), days.now)
+    days.app.store.set_work(Work(second, "lead", "won"), days.now)
+    leads = days.brief().leads
+    assert leads[0].post_id == first
+    assert "contacted by Jo" in leads[0].why
+    assert second not in [item.post_id for item in leads]
 
 
 def test_a_circle_has_a_briefing_of_its_own(days):

@@ -9,6 +9,7 @@ from listener import health
 from listener.app.counting import Counting
 from listener.app.knowing import Knowing
 from listener.app.learning import Learning
+from listener.work import MATTERS, OVER
 
 if TYPE_CHECKING:
     from listener.briefing import Briefing, BriefingRules, Choice, Served, Told
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from listener.ranking import Known
     from listener.store import Candidate
     from listener.types import StoredPost
+    from listener.work import Work
 
 MEMORY: Final = timedelta(days=14)
 """How long a story that was told stays told."""
@@ -66,7 +68,7 @@ class Gathering(Learning, Counting, Knowing):
             known = replace(known, muted=known.muted | muted)
             choice = choose(candidates, now, rules, known)
             posts |= {found.id: found for found in self.store.posts_by_id([n for n in choice.ids if n not in posts])}
-        choice = remarked(choice, self._fame(choice, posts, now))
+        choice = remarked(choice, self._fame(choice, posts, now), _answered(posts.values()))
         states = self.store.feeds()
         titles = {state.feed.id: state.feed.title or state.feed.query for state in states}
         serves = self._serves(posts.values()) if self.config.goals else None
@@ -81,6 +83,7 @@ class Gathering(Learning, Counting, Knowing):
             serves=serves,
             people=people,
             numbers=self.numbers(people) if counts else (),
+            states={work.post: _stand(work) for work in self._works()},
         )
 
     def _told(self, now: datetime) -> "dict[int, Told]":
@@ -103,7 +106,11 @@ class Gathering(Learning, Counting, Knowing):
             told={story: self._with_voices(story, found) for story, found in here.items()},
             marks=self.store.marked_stories(self.now(), self.now() - MEMORY),
             same=voices.same(twice, accounts, people),
+            over=frozenset((work.post, work.matter) for work in self._works() if work.state in OVER),
         )
+
+    def _works(self) -> "list[Work]":
+        return [work for matter in MATTERS for work in self.store.works(matter)]
 
     def _muted(self, posts: "Iterable[StoredPost]") -> frozenset[int]:
         """Find the posts that a mute removes; only those that would be shown are looked at."""
@@ -145,3 +152,16 @@ class Gathering(Learning, Counting, Knowing):
                 got = sum(count or 0 for count in (counts.replies, counts.likes, counts.reposts))
                 fame[number] = sum(other <= got for other in others) / len(others)
         return fame
+
+
+def _answered(posts: "Iterable[StoredPost]") -> frozenset[int]:
+    """List the posts that somebody answered, as far as their platform says."""
+    return frozenset(
+        found.id
+        for found in posts
+        if found.post.answered or (found.post.answered is None and found.post.counts and found.post.counts.replies)
+    )
+
+
+def _stand(work: "Work") -> str:
+    return f"{work.state} by {work.owner}" if work.owner else work.state
