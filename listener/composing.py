@@ -172,6 +172,18 @@ def _left_out(made: Sequence[Made], taken: Sequence[int], maker: "Maker", choice
     return (*found, *([LeftOut("other posts", "chatter", choice.chatter)] if choice.chatter else ()))
 
 
+def resummed(briefing: Briefing, place: int, text: str, author: str, words_per_minute: float) -> Briefing:
+    """Give a story another summary, written by `author`; the briefing stays as it is where the minutes have no room."""
+    item = briefing.stories[place]
+    told = replace(item, summary=Quote(item.post.post_id, author, excerpt(text, SUMMARY_WORDS), item.post.url))
+    more = _words(told) - _words(item)
+    seconds = briefing.seconds + more * 60 / words_per_minute
+    if seconds > briefing.minutes * 60:
+        return briefing
+    stories = (*briefing.stories[:place], told, *briefing.stories[place + 1 :])
+    return replace(briefing, stories=stories, words=briefing.words + more, seconds=seconds)
+
+
 class Maker:
     """Makes items of picks, and says what each costs and is worth."""
 

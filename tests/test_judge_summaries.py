@@ -2,17 +2,20 @@
 
 import json
 import logging
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from listener import judge
+from listener import judge, upkeep
 from listener.app import App
+from listener.app.briefings import read
+from listener.composing import resummed
 from listener.config import load
 from listener.errors import BadPayload
 from listener.judge import Judge, read_summary, summary_price
-from listener.types import Account, Answer, Post, StoredPost
+from listener.types import Account, Answer, Feed, Post, StoredPost
 from tests.servers import Reply, serving
 from tests.stored import NOW
 from tests.test_judge import KEY, LINKS, ORDERS, body
@@ -183,3 +186,31 @@ def test_a_long_story_is_cut_and_priced_as_it_is_sent():
     size = len(asked.summary_request(posts[: judge.SUMMED_POSTS]).body)
     assert size < judge.SUMMED_POSTS * (judge.SUMMED_CHARS + 20) + 3_000
     assert summary_price(posts) < 6_000
+
+
+def heard(app: App, ago: timedelta = timedelta(hours=1)) -> None:
+    """Let four people talk about one article."""
+    posts = [
+        replace(stored.post, links=("https://press.example/trams",), published_at=app.now() - ago)
+        for stored in story(*TEXTS, "Nobody asked the passengers, once more.")
+    ]
+    upkeep.save_posts(replace(app.tools, scorer=None), Feed(0, "blog", "b", "blog"), posts, app.now() - ago)
+
+
+def test_a_kept_briefing_has_it_said_by_whom_and_a_printed_one_asks_nobody(app, stub):
+    heard(app)
+    assert app.brief().stories[0].summary != GOOD
+    assert stub.seen == []
+    kept, _ = app.make_briefing(app.now().date())
+    [item] = read(kept).stories
+    assert item.summary.text == GOOD
+    assert item.summary.author.startswith("stub-1b, a language model, from № ")
+    assert len(stub.seen) == 1
+
+
+def test_a_summary_that_the_minutes_cannot_hold_is_left_out(app):
+    heard(app)
+    briefing = app.brief()
+    assert resummed(briefing, 0, GOOD, "a model", 230).stories[0].summary.text == GOOD
+    full = replace(briefing, minutes=briefing.seconds / 60)
+    assert resummed(full, 0, "word " * 400, "a model", 230) == full

@@ -56,7 +56,12 @@ class Delivering(Marking):
     """The verbs of briefings that are kept and sent."""
 
     def brief(
-        self, minutes: float | None = None, since: datetime | None = None, circle: str | None = None
+        self,
+        minutes: float | None = None,
+        since: datetime | None = None,
+        circle: str | None = None,
+        *,
+        keeps: bool = False,
     ) -> "Briefing":
         """Compose a briefing; the app knows how."""
         raise NotImplementedError
@@ -66,19 +71,19 @@ class Delivering(Marking):
         """Tell whether the configuration names a mail server."""
         return self.config.mail.host is not None
 
-    def compose_briefing(self, circle: str = "") -> "Briefing":
+    def compose_briefing(self, circle: str = "", *, keeps: bool = False) -> "Briefing":
         """Compose what the next briefing of a circle would say: all since the last one that reached the user."""
         now = self.now()
         reached = (one.at for one in self.store.briefings(30, circle) if one.has_reached and one.at <= now)
         last = next(reached, now - FIRST)
-        return self.brief(since=max(last, now - REACH), circle=circle or None)
+        return self.brief(since=max(last, now - REACH), circle=circle or None, keeps=keeps)
 
     def make_briefing(self, on: date, circle: str = "") -> tuple[KeptBriefing, bool]:
         """Make the briefing of a date and keep it; False: another one had been made, which is given."""
         found = self.store.briefing(on, circle)
         if found is not None:
             return found, False
-        briefing = self.compose_briefing(circle)
+        briefing = self.compose_briefing(circle, keeps=True)
         body = _codec().dump_json(briefing).decode()
         state = "waiting" if self.sends_mail else "made"
         made = KeptBriefing(on, circle, briefing.now, briefing.since, body, state)  # type: ignore[arg-type] # a literal

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from listener import health
 from listener.app.counting import Counting
+from listener.app.judging import Judging
 from listener.app.knowing import Knowing
 from listener.app.learning import Learning
 from listener.work import MATTERS, OVER
@@ -27,21 +28,29 @@ COMPARED: Final = 400
 """Most posts of people with several accounts that are read to find cross-posts."""
 FINALISTS: Final = 40
 """Stories whose posts are laid beside what their authors usually get."""
+WRITTEN: Final = 5
+"""Stories that the user's language model is asked to sum up."""
 WITNESSES: Final = 3
 """Posts of each of them."""
 FEW: Final = 5
 """Who has fewer counted posts has no usual."""
 
 
-class Gathering(Learning, Counting, Knowing):
+class Gathering(Learning, Counting, Knowing, Judging):
     """The verb that composes a briefing."""
 
     def brief(
-        self, minutes: float | None = None, since: datetime | None = None, circle: str | None = None
+        self,
+        minutes: float | None = None,
+        since: datetime | None = None,
+        circle: str | None = None,
+        *,
+        keeps: bool = False,
     ) -> "Briefing":
         """Compose the briefing of what arrived since `since` (default: the last 24 hours); `circle`: only its own.
 
-        What was told on an earlier day returns only when it truly moved; what was told today is told again.
+        What was told on an earlier day returns only when it truly moved; what was told today is told again. `keeps`: it
+        will be kept, so that the user's language model, if they have one for it, may sum up the first stories.
         """
         from listener.briefing import BriefingRules
         from listener.composing import compose
@@ -73,7 +82,7 @@ class Gathering(Learning, Counting, Knowing):
         titles = {state.feed.id: state.feed.title or state.feed.query for state in states}
         serves = self._serves(posts.values()) if self.config.goals else None
         counts = "numbers" in rules.sections and circle is None
-        return compose(
+        found = compose(
             choice,
             posts,
             now,
@@ -85,6 +94,20 @@ class Gathering(Learning, Counting, Knowing):
             numbers=self.numbers(people) if counts else (),
             states={work.post: _stand(work) for work in self._works()},
         )
+        return self._written(found, choice, posts) if keeps and self.config.judge.summaries else found
+
+    def _written(self, briefing: "Briefing", choice: "Choice", posts: "Mapping[int, StoredPost]") -> "Briefing":
+        """Put what a language model wrote of the first stories in the place of a sentence of theirs, where it fits."""
+        from listener.composing import resummed
+
+        picks = {pick.story: pick for pick in choice.picks["stories"]}
+        for place, item in enumerate(briefing.stories[:WRITTEN]):
+            told = [posts[post] for post in picks[item.post.story].posts if post in posts]
+            written = self.write_summary(told)
+            if written is not None:
+                by = f"{written.model}, a language model, from {', '.join(f'№ {post}' for post in written.sources)}"
+                briefing = resummed(briefing, place, written.text, by, self.config.briefing.words_per_minute)
+        return briefing
 
     def _told(self, now: datetime) -> "dict[int, Told]":
         """Give the stories that briefings of earlier days told."""
