@@ -8,15 +8,20 @@ import math
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
 from itertools import accumulate, chain
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from listener.types import LABELS, Label, Post, Scores
 from models import artefact, embedding, features
+
+if TYPE_CHECKING:
+    from models.second import Second
 
 SHIPPED: Final = Path(__file__).with_name("shipped.npz")
 CHUNK_POSTS: Final = 256
@@ -94,9 +99,11 @@ class Sums:
 class Classifier:
     """A loaded model. Threads may share one."""
 
-    def __init__(self, model: artefact.Model) -> None:
-        self.version = model.version
-        self.thresholds: Mapping[Label, float] = dict(model.thresholds)
+    def __init__(self, model: artefact.Model, again: "Second | None" = None) -> None:
+        """`again`: looks once more at posts that the model is unsure about."""
+        self.version = f"{model.version}.{again.version}" if again else model.version
+        self.thresholds: Mapping[Label, float] = dict(again.thresholds if again else model.thresholds)
+        self.again = again
         self.about = model.about
         self._model = model
         self._words = Words(model)
@@ -114,8 +121,18 @@ class Classifier:
         for chunk in _chunks(posts):
             with self._lock:
                 sums = self._sums(chunk) if len(chunk) > 1 else self._sums_of_one(chunk[0])
-            scores += map(self._scores, sums.text, sums.head, sums.chars, sums.counts, sums.meaning)
+            found = map(self._scores, sums.text, sums.head, sums.chars, sums.counts, sums.meaning)
+            scores += found if self.again is None else map(self._looked, chunk, found)
         return scores
+
+    @cached_property
+    def first(self) -> "Classifier":
+        """Give the model without the second look."""
+        return Classifier(self._model) if self.again else self
+
+    def _looked(self, text: str, scores: Scores) -> Scores:
+        again = self.again
+        return again.look(text, scores) if again and again.wants(scores) else scores
 
     def embed(self, posts: Sequence[Post]) -> npt.NDArray[np.float32]:
         """Give each post's meaning as a direction: (n_posts, embedding.DIMENSIONS), float32, each of length 1.
@@ -266,8 +283,20 @@ class Classifier:
 
 
 def load(path: Path | None = None) -> Classifier:
-    """Load a model's file, the shipped one unless told otherwise; ModelError if it is missing or damaged."""
-    return Classifier(artefact.read(path or SHIPPED))
+    """Load a model's file; ModelError if it is missing or damaged.
+
+    Without a path: the shipped one, with the second look where that is installed.
+    """
+    model = artefact.read(path or SHIPPED)
+    return Classifier(model, None if path else _second_look(model.version))
+
+
+def _second_look(base: str) -> "Second | None":
+    if find_spec("onnxruntime") is None:
+        return None
+    from models import second
+
+    return second.load(base)
 
 
 def _chunks(posts: Iterable[Post]) -> Iterator[list[str]]:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from listener.errors import ModelError
 from listener.types import LABELS, Label, Post, Scores
+from models import second
 from models.classifier import Classifier, load
 
 CORPUS: Final = Path(__file__).with_name("corpus")
@@ -123,7 +124,8 @@ def calibration_error(truth: Truth, chances: Floats) -> float:
 
 def evaluate(classifier: Classifier, rows: Sequence[Row], by: str | None = None) -> Figures:
     """Score rows and measure; with `by` (source, platform or lang) once more for each group."""
-    chances = as_array(classifier.score([Post("", str(n), text=row.text) for n, row in enumerate(rows)]))
+    posts = [Post("", str(n), text=row.text) for n, row in enumerate(rows)]
+    chances = as_array(classifier.score(posts))
     truth = truth_of(rows)
     found: Figures = {
         "model": classifier.version,
@@ -131,6 +133,11 @@ def evaluate(classifier: Classifier, rows: Sequence[Row], by: str | None = None)
         "labels": figures(truth, chances, classifier.thresholds),
         "trained_on": sorted({row.source for row in rows} & set(classifier.about.get("sources", ()))),
     }
+    if classifier.again:
+        first = classifier.first
+        alone = as_array(first.score(posts))
+        found["first_look"] = figures(truth, alone, first.thresholds)
+        found["looked_at_again"] = round(sum(map(classifier.again.wants, first.score(posts))) / max(len(posts), 1), 3)
     if by:
         groups = np.array([getattr(row, by) for row in rows])
         found["by"] = {
@@ -170,6 +177,11 @@ def _cell(found: Figures, name: str) -> str:
 
 def _print(found: Figures) -> None:
     print(f"model {found['model']}, {found['rows']} rows\n\n{table(found['labels'])}")
+    if "first_look" in found:
+        print(f"\nthe first look alone ({found['looked_at_again']:.0%} of posts were looked at again)\n")
+        print(table(found["first_look"]))
+    if "second_look" in found:
+        print(f"\nwith the second look (the extra `second`)\n\n{table(found['second_look'])}")
     for name, labels in found.get("baselines", {}).items():
         print(f"\nbeside it, {name}\n\n{table(labels)}")
     for name, labels in found.get("by", {}).items():
@@ -189,13 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         classifier = load(chosen.model)
         if chosen.data is None:
-            held = classifier.about.get("figures", {})
-            found = {
-                "model": classifier.version,
-                "rows": held.get("rows", 0),
-                "labels": held.get("labels", {}),
-                "baselines": held.get("baselines", {}),
-            }
+            found = _measured(classifier)
         else:
             rows = _read(chosen.data)
             found = evaluate(classifier, rows, chosen.by) | {"baselines": beside(rows)}
@@ -207,6 +213,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         _print(found)
     return 0
+
+
+def _measured(classifier: Classifier) -> Figures:
+    """Give the figures that the files carry, those of the second look too, whether it is installed or not."""
+    held = classifier.about.get("figures", {})
+    found = {"model": classifier.first.version} | {name: held.get(name, {}) for name in ("rows", "labels", "baselines")}
+    again = second.measured(classifier.first.version)
+    return found | {"second_look": again["labels"]} if again else found
 
 
 def _read(name: str) -> list[Row]:

@@ -45,6 +45,11 @@ class Corpus:
         """What is left out together: the source; of our own posts, which have none, the platform."""
         return np.array([row.source if kind != "own" else row.platform for row, kind in self._pairs()])
 
+    def part(self, kept: Any) -> "Corpus":
+        """Give the rows where `kept`, a mask, is true."""
+        rows = [row for row, keep in zip(self.rows, kept.tolist(), strict=True) if keep]
+        return Corpus(rows, self.kinds[kept], self.X[kept], self.D[kept])
+
     def _pairs(self) -> list[tuple[Row, str]]:
         return list(zip(self.rows, self.kinds.tolist(), strict=True))
 

@@ -28,7 +28,7 @@ from models.baselines import tfidf
 from models.classifier import SHIPPED
 from models.distil import saved
 from models.embedding import DIMENSIONS, Table
-from models.evaluate import Figures, Floats, Truth, figures, table, truth_of
+from models.evaluate import Figures, Floats, Truth, average_precision, figures, table, truth_of
 from models.rows import Corpus, read_corpus
 
 DATA: Final = Path(__file__).parents[2] / "shared" / "data"
@@ -62,6 +62,9 @@ RECIPES: Final[dict[Label, Recipe]] = {
 MEANING_C, APART_C = 16.0, 0.3
 QUESTION_IN_LEAD: Final = 0.2
 """How much the question's n-gram logit adds to lead: who needs something mostly asks."""
+ALONE: Final = 100
+"""A platform of so many judged rows is left out by itself; smaller ones together."""
+SAME: Final = {"twitter": "x"}
 USUAL: Final = 20
 """An n-gram in so many rows keeps its scale; a rarer one, which says more, gains (inverse document frequency)."""
 # The precision we want at the threshold where the recall there is worth having; else the best F1.
@@ -102,10 +105,11 @@ def fit(corpus: Corpus, chosen: Any) -> tuple[Linear, Linear]:
 
 
 def fit_apart(corpus: Corpus) -> Linear:
-    """Train n-grams on the weak rows alone, for labels that want it; weights of nothing where there are none."""
+    """Train n-grams on the weak rows alone, for labels that want it; weights of nothing where those cannot tell."""
     found, weak = _nothing(), corpus.kinds == "weak"
+    truth = truth_of(corpus.rows)[weak]
     for column, label in enumerate(LABELS):
-        if weak.any() and RECIPES[label].apart:
+        if RECIPES[label].apart and 0 < truth[:, column].sum() < len(truth):
             solver = LogisticRegression(C=APART_C, solver="liblinear", dual=True, tol=0.1, random_state=0)
             learnt = _fit(solver, _scaled(corpus.X[weak], BLOCK_SCALE), corpus, weak, label)
             found.grams[:, column], found.bias[column] = learnt.coef_[0] * BLOCK_SCALE, learnt.intercept_[0]
@@ -163,6 +167,23 @@ def left_out(corpus: Corpus, folds: int, apart: Linear) -> LeftOut:
         fold[held] = number
         print(f"left out {number + 1} of {folds}: {', '.join(sorted(set(groups[held])))}", file=sys.stderr)
     return LeftOut(scores, baseline, fold)
+
+
+def platforms_left_out(corpus: Corpus) -> Floats:
+    """Score each judged row by models that have seen no row of its platform, weak ones and ours included."""
+    platforms = np.array([SAME.get(row.platform, row.platform) for row in corpus.rows])
+    judged, scores = corpus.judged, np.zeros((len(corpus.rows), len(LABELS)))
+    names, counts = np.unique(platforms[judged], return_counts=True)
+    large = [[name] for name in names[counts >= ALONE]]
+    for group in [*large, names[counts < ALONE].tolist()]:
+        away = np.isin(platforms, group)
+        held = away & judged
+        if held.any() and not away.all():
+            rest = corpus.part(~away)
+            model = combined(*fit(rest, rest.kinds != "weak"), fit_apart(rest))
+            scores[held] = model.scores(corpus.X[held], corpus.D[held])
+            print(f"left out the platform {', '.join(group)}", file=sys.stderr)
+    return scores
 
 
 def combined(grams: Linear, meaning: Linear, apart: Linear) -> Linear:
@@ -237,7 +258,7 @@ def train(corpus: Corpus, words: Table, folds: int = FOLDS) -> artefact.Model:
         thresholds=thresholds,
         version="",
         table=words,
-        about=_about(corpus, _figures(corpus, (chances, crossed), thresholds, held), folds),
+        about=_about(corpus, _figures(corpus, (chances, crossed), thresholds, held) | _apart(corpus), folds),
     )
 
 
@@ -259,13 +280,32 @@ def _figures(
     for by in ("source", "platform"):
         names = np.array([getattr(row, by) for row in rows])
         found[by] = {
-            name: _brief(figures(truth[names == name], chances[names == name], thresholds))
+            name: brief(figures(truth[names == name], chances[names == name], thresholds))
             for name in sorted(set(names.tolist()))
         }
     return found
 
 
-def _brief(measured: dict[str, Figures]) -> dict[str, list[Any]]:
+def _apart(corpus: Corpus) -> dict[str, Any]:
+    """Measure on platforms left out whole; our own posts alone are left out by platform anyway."""
+    if not (corpus.kinds == "natural").any():
+        return {}
+    judged = corpus.judged
+    scores, truth = platforms_left_out(corpus)[judged], truth_of(corpus.rows)[judged]
+    ranks = {"all": average_precisions(truth, scores)}
+    names = np.array([row.platform for row in corpus.rows])[judged]
+    for name in sorted(set(names.tolist())):
+        ranks[name] = average_precisions(truth[names == name], scores[names == name])
+    return {"platform left out": ranks}
+
+
+def average_precisions(truth: Truth, scores: Floats) -> list[float | None]:
+    """Give it for each label; None without positives."""
+    found = [average_precision(truth[:, column], scores[:, column]) for column in range(len(LABELS))]
+    return [None if value is None else round(value, 3) for value in found]
+
+
+def brief(measured: dict[str, Figures]) -> dict[str, list[Any]]:
     """Give positives, rows, average precision and calibration error of each label: the header is small."""
     names = ("positives", "rows", "average_precision", "calibration_error")
     return {label: [found[name] for name in names] for label, found in measured.items()}

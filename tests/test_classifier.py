@@ -27,7 +27,7 @@ DATA = ROOT / "tests" / "data" / "classifier" / "posts.jsonl"
 CARD = (ROOT / "models" / "CARD.md").read_text()
 ROWS = rows_from(DATA.read_text().splitlines(), DATA.name)
 POSTS = [Post("", str(number), text=row.text) for number, row in enumerate(ROWS)]
-SHIPPED_MODEL = load()
+SHIPPED_MODEL = load(SHIPPED)
 # Measured less a margin of two posts; a new model that falls below is not shipped.
 FLOOR = {"lead": (0.75, 0.6), "question": (0.9, 0.9), "news": (0.8, 0.7)}
 PLUMBER = Post("", "1", title="Looking for a plumber", text="Can anyone recommend somebody reliable?")
@@ -75,13 +75,13 @@ def test_a_post_alone_adds_up_to_the_same_whole_numbers_as_in_company(post):
 def test_long_posts_score_in_a_batch_as_they_do_alone():
     long = [Post("", str(n), text=f"{post.text} " * 80) for n, post in enumerate(POSTS[:12])]
     assert sum(len(post.text) for post in long) > 2 * classifier.CHUNK_CHARS
-    assert SHIPPED_MODEL.score(long) == [load().score([post])[0] for post in long]
+    assert SHIPPED_MODEL.score(long) == [load(SHIPPED).score([post])[0] for post in long]
 
 
 def test_words_forgotten_to_save_memory_change_no_score_and_no_explanation(monkeypatch):
     scores, why = SHIPPED_MODEL.score(POSTS), SHIPPED_MODEL.explain(PLUMBER)
     monkeypatch.setattr(classifier, "WORDS", 10)
-    forgetful = load()
+    forgetful = load(SHIPPED)
     assert [forgetful.score([post])[0] for post in POSTS] == scores
     assert forgetful.explain(PLUMBER) == why
 
@@ -93,7 +93,7 @@ def test_more_different_words_than_there_is_room_for_are_scored_and_explained(mo
     posts = [
         Post("", a + b, text=" ".join(a + b + c + d for c in letters for d in letters)) for a in "ab" for b in letters
     ]
-    scored, explained = load(), load()
+    scored, explained = load(SHIPPED), load(SHIPPED)
     assert len(posts) * 26 * 26 > len(scored._words.hashes)
     for post in posts:
         assert 0 <= scored.score([post])[0]["lead"] <= 1
@@ -101,7 +101,7 @@ def test_more_different_words_than_there_is_room_for_are_scored_and_explained(mo
 
 
 def test_threads_that_share_a_classifier_get_the_same_scores():
-    shared, expected = load(), SHIPPED_MODEL.score(POSTS)
+    shared, expected = load(SHIPPED), SHIPPED_MODEL.score(POSTS)
     with ThreadPoolExecutor(4) as pool:
         assert all(found == expected for found in pool.map(shared.score, [POSTS] * 12))
 
@@ -127,7 +127,7 @@ def test_a_direction_is_the_same_alone_in_a_batch_and_when_words_were_forgotten(
     together = SHIPPED_MODEL.embed(POSTS * 5)
     assert (together == np.concatenate([SHIPPED_MODEL.embed([post]) for post in POSTS] * 5)).all()
     monkeypatch.setattr(classifier, "WORDS", 10)
-    forgetful = load()
+    forgetful = load(SHIPPED)
     assert (np.concatenate([forgetful.embed([post]) for post in POSTS]) == together[: len(POSTS)]).all()
 
 
@@ -252,8 +252,8 @@ def test_predicting_imports_neither_scikit_learn_nor_scipy():
 
 def test_another_process_gives_the_same_scores():
     code = (
-        "import json; from listener.types import Post; from models.classifier import load;"
-        "print(json.dumps(load().score([Post('', '1', text='Any plumber in Leeds?')])))"
+        "import json; from listener.types import Post; from models.classifier import SHIPPED, load;"
+        "print(json.dumps(load(SHIPPED).score([Post('', '1', text='Any plumber in Leeds?')])))"
     )
     assert json.loads(python(code)) == SHIPPED_MODEL.score([Post("", "1", text="Any plumber in Leeds?")])
 

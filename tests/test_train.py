@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,48 @@ def test_no_row_is_scored_by_a_model_that_saw_its_source(corpus, monkeypatch):
     for number, (one, other) in enumerate(zip(fitted, baselines, strict=True)):
         assert not (one | other) & set(corpus.sources[held.fold == number])
     assert held.scores[corpus.judged].any()
+
+
+def test_no_row_is_scored_by_a_model_that_saw_its_platform_nor_the_weak_rows_of_it(corpus, monkeypatch):
+    renamed = [replace(row, platform="twitter") if kind == "weak" else row for row, kind in corpus._pairs()]
+    fitted, apart = [], []
+
+    def seen_fit(part, chosen, fit=train.fit):
+        fitted.append({row.platform for row in part.rows})
+        return fit(part, chosen)
+
+    def seen_apart(part, fit=train.fit_apart):
+        apart.append({row.platform for row in part.rows})
+        return fit(part)
+
+    monkeypatch.setattr(train, "fit", seen_fit)
+    monkeypatch.setattr(train, "fit_apart", seen_apart)
+    scores = train.platforms_left_out(replace(corpus, rows=renamed))
+    assert fitted == apart == [{"p0", "p1", "p2"}]
+    assert scores[corpus.judged].any(axis=1).all()
+    assert not scores[~corpus.judged].any()
+
+
+def test_the_file_tells_the_figures_of_platforms_left_out_whole(trained):
+    told = load(trained).about["figures"]["platform left out"]
+    assert list(told) == ["all", "x"]
+    assert told["all"] == told["x"]
+    assert all(0 < value <= 1 for value in told["x"])
+
+
+def test_a_large_platform_is_left_out_by_itself_and_small_ones_together(corpus, monkeypatch):
+    platforms = ["a" if n % 2 else f"b{n % 3}" for n in range(len(corpus.rows))]
+    spread = replace(
+        corpus, rows=[replace(row, platform=name) for row, name in zip(corpus.rows, platforms, strict=True)]
+    )
+    left = []
+    monkeypatch.setattr(train, "ALONE", 15)
+    monkeypatch.setattr(train, "fit_apart", lambda part: left.append({row.platform for row in part.rows}))
+    monkeypatch.setattr(train, "fit", lambda part, chosen: (None, None))
+    nothing = train.Linear(np.zeros((spread.X.shape[1], 3)), np.zeros((spread.D.shape[1], 3)), np.ones(3))
+    monkeypatch.setattr(train, "combined", lambda *parts: nothing)
+    assert (train.platforms_left_out(spread)[spread.judged] == 1).all()
+    assert left == [{"b0", "b1", "b2"}, {"a"}]
 
 
 def test_without_a_data_folder_our_own_posts_are_enough_and_whole_platforms_are_left_out(tmp_path, capsys):
