@@ -43,7 +43,7 @@ def test_what_is_built_in_is_listed_from_the_start(home: Home) -> None:
 
 def test_a_webhook_is_kept_tried_logged_and_removed(home: Home, server: Server) -> None:
     added = home.ok("channels", "add", "desk", f"{server.url}/hook?key={SENTINEL}", "--test")
-    secret = added.out.splitlines()[2]
+    secret = added.out.splitlines()[3]
     assert added.out.splitlines()[-1].startswith("desk: sent")
     [seen] = server.seen
     key = verify(seen.headers, seen.body, [secret], datetime.now(UTC))
@@ -56,6 +56,21 @@ def test_a_webhook_is_kept_tried_logged_and_removed(home: Home, server: Server) 
     assert (logged["message"], logged["outcome"], logged["alerts"]) == (key, "sent", 0)
     home.ok("channels", "remove", "desk")
     assert "no channel is called 'desk'" in home.run("channels", "test", "desk").err
+
+
+def test_the_only_channel_gets_leads_and_questions_and_of_several_the_one_that_is_named(
+    home: Home, server: Server
+) -> None:
+    def goes_to() -> list[list[str]]:
+        return [row["channels"] for row in home.ok("rules", "list", "--json").rows()]
+
+    assert goes_to() == [[], []]
+    assert "your only channel" in home.ok("channels", "add", "desk", f"{server.url}/hook").out
+    assert goes_to() == [["desk"], ["desk"]]
+    assert '[alerts] channel = "NAME"' in home.ok("channels", "add", "other", f"{server.url}/hook").out
+    assert goes_to() == [[], []]
+    home.config.write_text(home.config.read_text() + '[alerts]\nchannel = "other"\n')
+    assert goes_to() == [["other"], ["other"]]
 
 
 def test_the_file_of_channels_is_for_its_owner_only_and_shows_nowhere(home: Home, server: Server) -> None:

@@ -128,6 +128,7 @@ class Channelling(Delivering):
         secret = new_secret() if self.services.way(url) == "webhook" else None
         entry = Entry(name, url, secret)
         self.book.put(entry)
+        self._sync_rules(self.store)
         return entry
 
     def test_channel(self, name: str) -> "Outcome":
@@ -155,6 +156,7 @@ class Channelling(Delivering):
     def remove_channel(self, name: str) -> None:
         """Forget a channel that was added by command."""
         self.book.remove(self._added(name).name)
+        self._sync_rules(self.store)
 
     def channel_faults(self) -> list[str]:
         """Say which channels cannot be used as they are configured."""

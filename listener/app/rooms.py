@@ -294,16 +294,31 @@ class Rooms:
         """Bring the configuration's rules into the store, and those that are there without a word."""
         from listener.rules import Rule, Source, built_in
 
-        if self.config.path is None and not self.config.rules and store.rules_mark():
+        channel = self.default_channel()
+        if self.config.path is None and not self.config.rules and channel is None and store.rules_mark():
             return
         wanted: list[tuple[Rule, Source]] = [(entry.rule(), "configuration") for entry in self.config.rules]
         taken = {rule.name.casefold() for rule, _ in wanted}
-        own = built_in([entry.goal() for entry in self.config.goals], self.config.alerts.channel)
+        own = built_in([entry.goal() for entry in self.config.goals], channel)
         wanted += [(rule, "built in") for rule in own if rule.name.casefold() not in taken]
         known = blake2b(repr(wanted).encode(), digest_size=8).hexdigest()
         if store.get_meta("config_rules") != known:
             store.sync_rules(wanted, self.now())
             store.set_meta("config_rules", known)
+
+    def default_channel(self) -> str | None:
+        """Name where leads and questions go: the configuration's word, else the only channel there is."""
+        from listener.addressbook import AddressBook
+
+        if self.config.alerts.channel is not None:
+            return self.config.alerts.channel
+        book = AddressBook(self.store_path.with_name(f"{self.store_path.name}.channels"))
+        try:
+            added = book.entries()
+        except StoreError:  # `listener channels` and `listener doctor` say so; nothing else is held up by it
+            return None
+        known = {*(channel.name for channel in self.config.channels), *added}
+        return known.pop() if len(known) == 1 else None
 
     def _mine(self, text: str) -> list[Feed]:
         """List the feeds of an account of the user's own."""

@@ -66,6 +66,11 @@ def add(session: Session, name: str, url: str, try_it: bool) -> int:
         url = sys.stdin.readline().strip()
     entry = session.app.add_channel(name, url)
     click.echo(f"Kept channel {entry.name}.")
+    default = session.app.default_channel()
+    if default == entry.name:
+        click.echo("It is your only channel: leads and questions that serve your goals go there.")
+    elif default is None:
+        click.echo('Say [alerts] channel = "NAME" in the configuration to have leads and questions go to one of them.')
     _tell_secret(entry)
     return _try(session, name) if try_it else 0
 

@@ -26,7 +26,7 @@ class AlertsSection(BaseModel):
     model_config = STRICT
 
     channel: Line | None = None
-    """Where leads and questions that serve your goals go; without it, they alert nobody."""
+    """Where leads and questions that serve your goals go; without it, to your only channel, if there is just one."""
     quiet: Quiet = ""
     """When nothing is sent, such as `"22:00-07:00; sat-sun 00:00-24:00"`; what comes then waits for its end."""
     cap_hour: int = Field(default=CAP_HOUR, ge=1, le=1_000)
