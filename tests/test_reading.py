@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from listener.types import Post
+from listener.app import App
+from listener.types import Draft, Feed, Plan, Post, Turn
 from models import holdout
 from models.classifier import load
 from models.reading import WORDS, Reading, counts_of
@@ -152,3 +153,22 @@ def test_a_thumb_on_top_of_five_thousand_takes_less_than_a_second_of_work_in_a_n
 def test_the_holdout_is_read_as_any_post():
     held = Reading(MODEL).held()
     assert len(held.vectors) == len(holdout.rows())
+
+
+def app_at(folder):
+    (folder / "config.toml").write_text('[store]\nurl = "posts.db"\n')
+    return App.open(folder / "config.toml")
+
+
+def test_what_was_read_for_a_thumb_is_not_read_again_for_the_next_one_in_another_process(tmp_path):
+    app, now = app_at(tmp_path), datetime.now(UTC)
+    feed = app.store.add_feed(Feed(0, "rss", "https://site.example/feed", "blog"), now)
+    drafts = tuple(
+        Draft(Post("blog", str(n), text=f"{post.text} {n}", published_at=now), 1) for n, post in enumerate(POSTS)
+    )
+    first, second, *_ = app.store.save_page(Turn(feed, now, None, Plan(now, 3600), drafts)).new
+    taught = app.label(first, "lead", True)
+    later = app_at(tmp_path)
+    assert later.label(second, "lead", False).thumbs == taught.thumbs + 1
+    assert later.thumb_reading.new == 1
+    assert later.scorer.version != later.classifier.version
