@@ -451,6 +451,8 @@ def shown(default: object) -> str:
         return f"`{str(default).lower()}`"
     if isinstance(default, tuple):
         return f"`{list(default)}`"
+    if isinstance(default, dict):
+        return "`{ " + ", ".join(f"{key} = {value}" for key, value in default.items()) + " }`"
     if isinstance(default, int | float):
         return f"`{default:g}`"
     return f'`"{default}"`' if isinstance(default, str) else ""
