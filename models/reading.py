@@ -92,12 +92,17 @@ class Reading:
         """Give the posts of the fixed holdout."""
         return self.views([post for post, _ in holdout.rows()])
 
-    def dump(self, posts: Iterable[Post]) -> bytes:
-        """Write what was read of these posts and of the holdout, for a later process."""
-        kept = list(dict.fromkeys(_key(post) for post in (*posts, *(post for post, _ in holdout.rows()))))
+    def outgrown(self, posts: Iterable[Post]) -> bool:
+        """Tell whether other posts are remembered than these and the holdout: their thumbs, or they, are gone."""
         with self._lock:
-            keys = [key for key in kept if key in self._rows]
-            views = self._views.of([self._rows[key] for key in keys])
+            return not self._rows.keys() <= set(_keys(posts))
+
+    def dump(self, posts: Iterable[Post]) -> bytes:
+        """Write what was read of these posts and of the holdout, for a later process; forget all others."""
+        with self._lock:
+            keys = [key for key in _keys(posts) if key in self._rows]
+            views = self._views = self._views.of([self._rows[key] for key in keys])
+            self._rows = {key: row for row, key in enumerate(keys)}
             self.new = 0
         about = {
             "format": FORMAT,
@@ -135,6 +140,11 @@ def counts_of(posts: Sequence[Post]) -> Counts:
 
 def _read(model: Shipped, posts: Sequence[Post]) -> Views:
     return Views(model.embed(posts), counts_of(posts), logits_of(model.score(posts)))
+
+
+def _keys(posts: Iterable[Post]) -> list[bytes]:
+    """Name posts and the holdout, each once."""
+    return list(dict.fromkeys(map(_key, (*posts, *(post for post, _ in holdout.rows())))))
 
 
 def _key(post: Post) -> bytes:

@@ -94,6 +94,18 @@ def test_posts_without_a_thumb_any_more_are_not_kept():
     assert model.read == len(POSTS) - 1
 
 
+def test_posts_without_a_thumb_any_more_are_forgotten():
+    reading = Reading(MODEL)
+    reading.held()
+    reading.views(POSTS)
+    assert not reading.outgrown(POSTS)
+    assert reading.outgrown(POSTS[:1])
+    reading.dump(POSTS[:1])
+    assert not reading.outgrown(POSTS[:1])
+    assert same(reading.views(POSTS), Reading(MODEL).views(POSTS))
+    assert reading.new == len(POSTS) - 1
+
+
 def sealed(body: bytes) -> bytes:
     return body + hashlib.sha256(body).digest()
 
@@ -172,3 +184,17 @@ def test_what_was_read_for_a_thumb_is_not_read_again_for_the_next_one_in_another
     assert later.label(second, "lead", False).thumbs == taught.thumbs + 1
     assert later.thumb_reading.new == 1
     assert later.scorer.version != later.classifier.version
+
+
+def test_what_was_read_of_a_post_goes_with_its_last_thumb(tmp_path):
+    app, now = app_at(tmp_path), datetime.now(UTC)
+    feed = app.store.add_feed(Feed(0, "rss", "https://site.example/feed", "blog"), now)
+    drafts = tuple(Draft(Post("blog", str(n), text=f"Post number {n}", published_at=now), 1) for n in range(2))
+    first, second = app.store.save_page(Turn(feed, now, None, Plan(now, 3600), drafts)).new
+    app.label(first, "lead", True)
+    app.label(second, "lead", True)
+    posts = [stored.post for stored in app.store.posts_by_id([first, second])]
+    app.unlabel(first)
+    assert not app.thumb_reading.outgrown(posts[1:])
+    app.unlabel(second)
+    assert app.store.head("reading") is None

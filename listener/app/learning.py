@@ -109,9 +109,10 @@ class Learning(Rooms):
         posts, thumbs = self._thumbed()
         if not posts:
             self.reset()
+            self.store.save_head(READING, "", None, self.now())
             return Trained(0, self.classifier.version, {}, {})
         taken, verdicts = head.check(self.thumb_reading, head.train(self.thumb_reading, posts, thumbs))
-        if self.thumb_reading.new >= KEPT_AFTER:
+        if self.thumb_reading.new >= KEPT_AFTER or self.thumb_reading.outgrown(posts):
             self.store.save_head(READING, self.classifier.version, self.thumb_reading.dump(posts), self.now())
         before = self.store.head_version(HEAD)
         self.store.save_head(HEAD, taken.version if taken else "", head.dump(taken) if taken else None, self.now())
