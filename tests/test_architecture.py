@@ -38,6 +38,7 @@ FLOORS = {
         "records",
         "voices",
         "composing",
+        "items",
         "excerpts",
         "alerts",
         "escaping",

@@ -11,6 +11,7 @@ from listener import composing
 from listener.briefing import BriefingRules
 from listener.composing import compose
 from listener.excerpts import ago, count_words, excerpt, probabilities
+from listener.items import ITEM_S
 from listener.ranking import choose
 from listener.store import Candidate
 from listener.types import Account, Post, StoredPost
@@ -221,9 +222,7 @@ def test_no_box_is_overfilled_and_nothing_is_told_twice(seed, minutes, speed):
     briefing = day.brief(rules)
     assert briefing.seconds <= minutes * 60
     items = [*(item.post for item in briefing.stories), *briefing.leads, *briefing.questions]
-    needed = composing.FRAME_S + sum(
-        composing.ITEM_S + count_words(item.title, item.text) * 60 / speed for item in items
-    )
+    needed = composing.FRAME_S + sum(ITEM_S + count_words(item.title, item.text) * 60 / speed for item in items)
     assert needed <= briefing.seconds + 1e-6
     assert len({item.post_id for item in items}) == len({item.story for item in items}) == len(items)
     for section in (briefing.stories, briefing.leads, briefing.questions):

@@ -7,7 +7,8 @@ import pytest
 
 from listener import evidence, records
 from listener.briefing import BriefingRules, Served
-from listener.composing import compose, serves
+from listener.composing import compose
+from listener.items import serves
 from listener.ranking import Known, choose
 from listener.render import COLOURS
 from listener.store import Candidate

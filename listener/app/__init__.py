@@ -16,13 +16,11 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from listener.app.alerting import Alerting
-from listener.app.briefings import Delivering
 from listener.app.gathering import Gathering
-from listener.app.judging import CALLS, TOKENS, Judging
+from listener.app.judging import CALLS, TOKENS
 from listener.app.measuring import Measuring
 from listener.app.rooms import user_config
 from listener.app.rows import Checked, ConnectorRow, Followed
-from listener.app.ruling import Ruling
 from listener.app.working import Working
 from listener.errors import BadPayload, ConfigError, ConnectorError, StoreError
 from listener.types import Feed, FeedState
@@ -43,7 +41,7 @@ STORY_DAYS: Final = 7.0
 """How long a post can found a story that later ones join."""
 
 
-class App(Working, Gathering, Measuring, Judging, Ruling, Alerting, Delivering):
+class App(Working, Gathering, Measuring, Alerting):
     """The verbs."""
 
     def connector_rows(self) -> list[ConnectorRow]:

@@ -5,13 +5,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from listener.alerts import AlertQuery, AlertRow, State, Verb
-from listener.app.channelling import Channelling
-from listener.errors import StoreError
+from listener.app.ruling import Ruling
 
 if TYPE_CHECKING:
     from listener.alerts import Terms
     from listener.deliver import Courier, Delivered
-    from listener.grouping import House
 
 TICK_S: Final = 0.4
 """How long one delivery of `up` waits for channels; slow ones go on by themselves."""
@@ -19,7 +17,7 @@ MOST: Final = 100_000
 """Most alerts of a rule that one command holds or releases."""
 
 
-class Alerting(Channelling):
+class Alerting(Ruling):
     """The verbs of the outbox."""
 
     @cached_property
@@ -32,7 +30,7 @@ class Alerting(Channelling):
                 store=self.store,
                 sender=self.sender,
                 terms=self._terms,
-                house=self._house(),
+                house=self.house,
                 now=self.now,
                 thresholds=self.thresholds,
             )
@@ -48,29 +46,16 @@ class Alerting(Channelling):
 
     def alerts(self, state: State | None, rule: str | None, limit: int) -> list[AlertRow]:
         """List alerts, newest first."""
-        number = None if rule is None else self._rule_number(rule)
+        number = None if rule is None else self.find_rule(rule).id
         return self.store.alerts(AlertQuery(state, number, limit=limit))
 
     def change_alerts(self, verb: Verb, ids: Sequence[int], rule: str | None = None) -> int:
         """Hold, release or send again some alerts, or all of a rule; give how many that changed."""
         if rule is not None:
-            query = AlertQuery(rule=self._rule_number(rule), limit=MOST)
+            query = AlertQuery(rule=self.find_rule(rule).id, limit=MOST)
             ids = [row.id for row in self.store.alerts(query)]
         return self.store.change_alerts(ids, verb, self.now())
 
     def _terms(self) -> "dict[int, Terms]":
         at = self.config.briefing.at
         return {row.id: row.rule.terms(at) for row in self.store.rules()}
-
-    def _house(self) -> "House":
-        from listener.grouping import House
-        from listener.quiet import parse
-
-        section = self.config.alerts
-        return House(self.config.briefing.zone(), parse(section.quiet), section.cap_hour)
-
-    def _rule_number(self, name: str) -> int:
-        for row in self.store.rules():
-            if name.casefold() == row.rule.name.casefold() or name == str(row.id):
-                return row.id
-        raise StoreError(f"no rule is called {name!r}; `listener rules` lists them")

@@ -103,7 +103,7 @@ def _share(share: meter.Share) -> dict[str, float]:
 @click.pass_obj
 def explain(session: Session, post: int, as_json: bool) -> None:
     """Say which words moved the labels of POST, and what your thumbs added."""
-    from listener.composing import serves
+    from listener.items import serves
     from listener.records import evidence_json
     from listener.render import plain
 

@@ -97,7 +97,7 @@ def _typed(argument: str) -> str:
 @click.pass_obj
 def show(session: Session, post: int, as_json: bool) -> None:
     """Show one post whole: its labels with the words that gave them, the goal it serves, where it came from."""
-    from listener import composing, records, render
+    from listener import items, records, render
 
     found = find_post(session, post)
     why = session.app.explain(found)
@@ -105,7 +105,7 @@ def show(session: Session, post: int, as_json: bool) -> None:
         shown = records.post_json(found) | records.evidence_json(found, why.marks, why.serves)
         click.echo(json.dumps(shown, ensure_ascii=False))
         return
-    served = composing.serves(why.serves) if session.app.config.goals else None
+    served = items.serves(why.serves) if session.app.config.goals else None
     titles = {state.feed.id: state.feed.title or state.feed.query for state in session.app.store.feeds()}
     _console().print(render.post_detail(found, titles, session.app.now(), why.marks, served))
 
