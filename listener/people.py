@@ -104,13 +104,17 @@ class People:
 
     def circles(self, account: int | None) -> frozenset[str]:
         """List the circles that an account is in, by its person and by the user's lists."""
+        if account is None or (account not in self.accounts and account not in self.follows):
+            return frozenset()
         found = self.person(account)
-        if account is None or (found is not None and found.is_me):
+        if found is not None and found.is_me:
             return frozenset()
         return frozenset(() if found is None else found.circles) | self.follows.get(account, frozenset()) - {""}
 
     def closeness(self, account: int | None) -> float:
         """Say how much a voice counts; see `CLOSENESS`."""
+        if account not in self.accounts and account not in self.follows:  # most of them, by far
+            return CLOSENESS["stranger"]
         found = self.person(account)
         if found is not None and found.is_me:
             return CLOSENESS["me"]

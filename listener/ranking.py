@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from listener.briefing import BriefingRules, Candidate, Choice, Heard, Pick, Section, Told
 from listener.people import People, Voice
@@ -66,6 +66,14 @@ def choose(candidates: Sequence[Candidate], now: datetime, rules: BriefingRules,
     return _Choosing(candidates, now, rules, known or Known()).choice()
 
 
+class _Best(NamedTuple):
+    """A story's best post of a label."""
+
+    worth: float
+    story: int
+    post: Candidate
+
+
 class _Choosing:
     """One look over the posts of a day."""
 
@@ -83,19 +91,17 @@ class _Choosing:
 
     def choice(self) -> Choice:
         """Rank each section, and say how many were passed over."""
-        talked = self._talked()
-        ranked: dict[Section, list[Pick]] = {
-            "stories": talked,
-            "leads": self._labelled("lead"),
-            "questions": self._labelled("question"),
-        }
-        most = int(self.rules.minutes * 10) + 20
-        worthy = {pick.story for found in ranked.values() for pick in found}
+        talked, most = self._talked(), int(self.rules.minutes * 10) + 20
+        acting: dict[Section, list[_Best]] = {"leads": self._best("lead"), "questions": self._best("question")}
+        worthy = {pick.story for pick in talked} | {best.story for found in acting.values() for best in found}
+        counts: dict[Section, int] = {"stories": len(talked), **{name: len(found) for name, found in acting.items()}}
+        picks: dict[Section, tuple[Pick, ...]] = {"stories": tuple(talked[:most])}
+        picks |= {section: tuple(map(self._pick, found[:most])) for section, found in acting.items()}
         return Choice(
-            picks={section: tuple(found[:most]) for section, found in ranked.items()},
+            picks=picks,
             circles=self._circles(talked),
             heard=self._heard(),
-            left={section: max(len(found) - most, 0) for section, found in ranked.items()},
+            left={section: max(count - most, 0) for section, count in counts.items()},
             seen=self.seen,
             chatter=sum(
                 sum(post.seen_at >= self.rules.since for post in posts)
@@ -197,27 +203,29 @@ class _Choosing:
 
     # leads and questions
 
-    def _labelled(self, label: Label) -> list[Pick]:
+    def _best(self, label: Label) -> list["_Best"]:
+        """Give each story's best post of a label, the best of all first."""
         cut, floor = self.rules.thresholds[label], SERVES_NONE if label == "lead" else ANSWERABLE
         score: Callable[[Candidate], float] = attrgetter(label)
         relevance = self.known.relevance
+
+        def worth(post: Candidate) -> float:
+            served = 1.0 if relevance is None else max(relevance.get(post.id, 0.0), floor)
+            near = 1 + (self.people.closeness(post.account) - 1) / 4
+            return score(post) * served * near
+
         found = []
         for story, posts in self.stories.items():
             sure = [post for post in posts if score(post) >= cut and self._may_act_on(story, post, label)]
-            if not sure:
-                continue
-
-            def worth(post: Candidate) -> float:
-                served = 1.0 if relevance is None else max(relevance.get(post.id, 0.0), floor)
-                near = 1 + (self.people.closeness(post.account) - 1) / 4
-                return score(post) * served * near
-
-            best = max(sure, key=lambda post: (worth(post), post.sort_at, post.id))
-            value = worth(best) * _decay(self.now - best.sort_at, PATIENCE)
-            pick = self._story(story, posts)
-            found.append(replace(pick, posts=(best.id,), newest=best.sort_at, worth=value))
-        found.sort(key=lambda pick: (-pick.worth, -pick.newest.timestamp(), pick.story))
+            if sure:
+                best = max(sure, key=lambda post: (worth(post), post.sort_at, post.id))
+                found.append(_Best(worth(best) * _decay(self.now - best.sort_at, PATIENCE), story, best))
+        found.sort(key=lambda best: (-best.worth, -best.post.sort_at.timestamp(), best.story))
         return found
+
+    def _pick(self, best: "_Best") -> Pick:
+        pick = self._story(best.story, self.stories[best.story])
+        return replace(pick, posts=(best.post.id,), newest=best.post.sort_at, worth=best.worth)
 
     def _may_act_on(self, story: int, post: Candidate, label: Label) -> bool:
         """Tell whether a post is somebody else's, of the circle asked for, still open, and was not told before."""
