@@ -1,6 +1,7 @@
-"""What is done about leads and questions: the states, and who may take one on. Pure."""
+"""What is done about leads and questions: the states, who may take one on, what is taken back. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
@@ -17,6 +18,8 @@ OVER: Final = frozenset({"won", "lost", "not a lead", "answered", "not a questio
 """Nothing is left to do, and no alert comes any more."""
 DENIED: Final[dict[str, Matter]] = {"not a lead": "lead", "not a question": "question"}
 """States that are the user's word on the label, too."""
+TAKEN_BACK: Final = "taken back"
+"""The note of a line of the log that takes back the step before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +62,15 @@ def claimable(held: Work | None, by: str) -> None:
         raise StoreError(
             f"post {held.post} was {held.state} by {held.owner} at {held.at:%Y-%m-%d %H:%M} UTC; nothing was changed"
         )
+
+
+def steps(log: Iterable[Entry]) -> list[Entry]:
+    """Give the steps that still stand, oldest first, each with the note that held then."""
+    standing: list[Entry] = []
+    for entry in log:
+        if entry.note == TAKEN_BACK:
+            del standing[-1:]
+        else:
+            before = standing[-1].note if standing else None
+            standing.append(replace(entry, note=entry.note or before))
+    return standing

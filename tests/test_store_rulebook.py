@@ -229,8 +229,9 @@ def test_work_is_kept_with_its_log_and_owner_and_note_stay_until_said_anew(store
         ("contacted", None),
     ]
     assert store.work(lead, "question") is None
-    assert store.forget_work(lead, "lead")
-    assert (store.work(lead, "lead"), len(store.work_log(lead, "lead"))) == (None, 2)
+    assert store.take_back(lead, "lead", None, NOW + minutes(2)) is None
+    assert store.work(lead, "lead") is None
+    assert [(entry.state, entry.note) for entry in store.work_log(lead, "lead")][2:] == [("new", "taken back")]
     with pytest.raises(StoreError, match="no post has the number 99"):
         store.set_work(Work(99, "lead", "won"), NOW)
 
@@ -240,7 +241,7 @@ def test_the_retention_keeps_what_somebody_works_on(store, source):
     store.set_work(Work(lead, "lead", "talking"), NOW)
     store.prune(NOW + days(99), raw_days=1, post_days=1, story_days=1, platform_days={"blog": 2.0})
     assert [found.id for found in store.posts_by_id([lead, other])] == [lead]
-    store.forget_work(lead, "lead")
+    store.take_back(lead, "lead", None, NOW)
     store.prune(NOW + days(99), raw_days=1, post_days=1, story_days=1)
     assert (store.post(lead), store.work_log(lead, "lead")) == (None, [])
 

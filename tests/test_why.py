@@ -120,6 +120,26 @@ def test_not_a_lead_is_a_thumb_until_it_is_taken_back(world):
     assert world.app.store.thumbs() == []
 
 
+def test_each_undo_takes_one_step_more_back_with_its_owner_and_note(world):
+    number = world.heard("shop wanted", score=0.9)
+    world.app.set_work("lead", number, "contacted", note="wrote to her")
+    world.app.set_work("lead", number, "talking", owner="jo", note="she answered")
+    world.app.set_work("lead", number, "won")
+    told = [world.app.undo_work("lead", number) for _ in range(3)]
+    found = [None if work is None else (work.state, work.owner, work.note) for work in told]
+    assert found == [("talking", "jo", "she answered"), ("contacted", None, "wrote to her"), None]
+    assert world.app.undo_work("lead", number) is None
+
+
+def test_what_was_taken_back_never_comes_back_by_a_later_undo(world):
+    number = world.heard("shop wanted", score=0.9)
+    world.app.set_work("lead", number, "contacted")
+    world.app.undo_work("lead", number)
+    world.app.set_work("lead", number, "not a lead")
+    assert world.app.undo_work("lead", number) is None
+    assert world.app.task("lead", number)[0] is None
+
+
 def test_what_the_preview_counts_is_what_the_rule_finds(world):
     for day in range(5):
         world.heard(f"backup {day}", NOW - timedelta(days=day, hours=1), score=0.9 if day % 2 else 0.1)

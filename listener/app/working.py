@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from listener.app.learning import Learning
 from listener.store import PostQuery
 from listener.types import StoredPost
-from listener.work import DENIED, OVER, STATES, Matter, Work, state_of
+from listener.work import DENIED, OVER, STATES, Matter, Work, state_of, steps
 
 if TYPE_CHECKING:
     from listener.work import Entry
@@ -82,17 +82,15 @@ class Working(Learning):
 
     def undo_work(self, matter: Matter, post: int) -> Work | None:
         """Take the last step back; give where the post stands now, None: untouched again, or never touched."""
-        before, log = self.store.work(post, matter), self.store.work_log(post, matter)
+        before = self.store.work(post, matter)
         if before is None:
             return None
-        if len(log) < 2:
-            self.store.forget_work(post, matter)
-            self._thumb(matter, post, before, STATES[matter][0])
-            return None
-        last = log[-2]
-        work = self.store.set_work(Work(post, matter, last.state, last.owner, "taken back"), self.now())
-        self._thumb(matter, post, before, last.state)
-        return work
+        standing = steps(self.store.work_log(post, matter))[:-1]
+        last = standing[-1] if standing else None
+        work = None if last is None else Work(post, matter, last.state, last.owner, last.note)
+        kept = self.store.take_back(post, matter, work, self.now())
+        self._thumb(matter, post, before, STATES[matter][0] if last is None else last.state)
+        return kept
 
     def claim(self, post: int, name: str | None = None, note: str | None = None) -> Work:
         """Take a question on; StoreError with who and when where somebody else has it."""

@@ -535,8 +535,8 @@ class Store(Protocol):
     def claim(self, post: int, by: str, now: datetime, note: str | None = None) -> Work:
         """Take a question on; StoreError where somebody else has it, with who and since when."""
 
-    def forget_work(self, post: int, matter: Matter) -> bool:
-        """Take a post back to untouched; its log stays. False: nobody had touched it."""
+    def take_back(self, post: int, matter: Matter, to: Work | None, now: datetime) -> Work | None:
+        """Put a post back to where it stood; None: to untouched. Its log tells that a step was taken back."""
 
     def note_answers(self, mine: Collection[int], threshold: float, since: datetime, now: datetime) -> list[int]:
         """Set questions to answered that one of the user's own accounts (`mine`) replied to since; give their numbers.

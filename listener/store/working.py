@@ -9,7 +9,7 @@ from typing import Final
 from listener.errors import StoreError
 from listener.store.books import Books
 from listener.store.rows import SCALE, THUMB_UP, Row, key_of, moment, ms
-from listener.work import OVER, Entry, Matter, Work, claimable
+from listener.work import OVER, STATES, TAKEN_BACK, Entry, Matter, Work, claimable
 
 ALIVE: Final = "select 1 from posts where id = ? and deleted_at is null"
 _WORK: Final = "select post, kind, state, owner, note, at from work"
@@ -62,11 +62,17 @@ class Working(Books):
             claimable(_find(connection, post, "question"), by)
             return _set(connection, Work(post, "question", "claimed", by, note), ms(now))
 
-    def forget_work(self, post: int, matter: Matter) -> bool:
-        """Take a post back to untouched; its log stays. False: nobody had touched it."""
+    def take_back(self, post: int, matter: Matter, to: Work | None, now: datetime) -> Work | None:
+        """Put a post back to where it stood; None: to untouched. Its log tells that a step was taken back."""
         with self._connections.writing(durable=True) as connection:
-            sql = "delete from work where post = ? and kind = ?"
-            return connection.execute(sql, (post, matter)).rowcount > 0
+            if to is None:
+                connection.execute("delete from work where post = ? and kind = ?", (post, matter))
+                connection.execute(_LOG, (post, matter, STATES[matter][0], None, TAKEN_BACK, ms(now)))
+                return None
+            row = (post, matter, to.state, to.owner, to.note, ms(now))
+            connection.execute(_SET, row)
+            connection.execute(_LOG, (*row[:4], TAKEN_BACK, ms(now)))
+            return _work(row)
 
     def note_answers(self, mine: Collection[int], threshold: float, since: datetime, now: datetime) -> list[int]:
         """Set questions to answered that one of the user's own accounts (`mine`) replied to since; give their numbers.
