@@ -15,7 +15,7 @@ TESTS := $(wildcard tests/test_*.py)
 HALF := $(wildcard tests/test_[abs-z]*.py tests/test_c[a-l]*.py)
 REST := $(filter-out $(HALF),$(TESTS))
 
-test: .venv/.dev check
+test: .venv/.dev .venv/.system check
 	$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest -m "not slow" $(REST) & rest=$$!; \
 	$(BIN)/coverage run -m pytest -m "not slow" $(HALF); half=$$?; \
@@ -23,7 +23,7 @@ test: .venv/.dev check
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-test-all: .venv/.dev check
+test-all: .venv/.dev .venv/.system check
 	$(BIN)/python -m pytest
 
 check: .venv/.dev
@@ -37,6 +37,18 @@ bench: .venv/.dev
 	$(BIN)/python -m bench.classify
 	$(BIN)/python -m bench.stream
 	$(BIN)/python -m bench.stories
+
+# What some tests want beside Python: a real database, a real IRC server. Without them those tests are skipped, and say so.
+SYSTEM := postgres:postgresql ngircd:ngircd
+HAS = PATH="$$PATH:/usr/sbin:$$(echo /usr/lib/postgresql/*/bin)" command -v
+.venv/.system: .venv/.dev
+	@for pair in $(SYSTEM); do \
+	  $(HAS) $${pair%%:*} > /dev/null && continue; \
+	  echo "Installing $${pair##*:} for the tests"; \
+	  DEBIAN_FRONTEND=noninteractive timeout 120 apt-get install -y -qq $${pair##*:} > /dev/null 2>&1 \
+	    || echo "$${pair##*:} could not be installed: its tests are skipped"; \
+	done
+	@touch $@
 
 # Pin every package with its hashes; the files name no index, path or host.
 lock:
