@@ -7,7 +7,7 @@ from tests.servers import serving
 from tests.sites import Entry, Site, rss
 
 POSTS = [
-    Entry("a", "Need a bookkeeper", "Can anybody recommend one for a small bakery?", "https://forum.example/1", "mina", 2),
+    Entry("a", "Need a bookkeeper", "Can anybody recommend one for a small bakery?", "https://forum.example/1", "mia", 2),
     Entry("b", "Bakery opens", "The new bakery by the harbour opens on Monday.", "https://paper.example/2", "otto", 30),
     Entry("c", "Harbour news", "A bookkeeper writes about harbour dues.", "https://paper.example/3", "otto", 1),
 ]
@@ -52,6 +52,8 @@ def test_a_wrong_query_is_pointed_at(home, command):
     assert ran.err.splitlines() == [
         "bakery lable:lead",
         "       ^",
-        "listener: the query cannot be read at character 8: there is no field lable:; did you mean label:?;"
-        " put it in quotes for plain words",
+        (
+            "listener: the query cannot be read at character 8: there is no field lable:; did you mean label:?;"
+            " put it in quotes for plain words"
+        ),
     ]
