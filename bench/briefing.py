@@ -73,7 +73,8 @@ def run(folder: Path, posts: int) -> None:
     app.make_briefing((now - timedelta(days=1)).date())
     print(f"  briefing, others told before                          {timed(app.brief)}")
     print(f"  briefing of one circle                                {timed(lambda: app.brief(circle='customers'))}")
-    print(f"  briefing of a week                                    {timed(lambda: app.brief(since=now - timedelta(7)), 5)}")
+    week = timed(lambda: app.brief(since=now - timedelta(7)), 5)
+    print(f"  briefing of a week                                    {week}")
     print(f"goal: {BOUND_MS} ms")
     app.close()
 

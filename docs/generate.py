@@ -125,6 +125,7 @@ signs, too. A private address must stand in `network.allow_private`. A receiver 
 ```python
 import hashlib, hmac, json, time
 
+
 def is_genuine(headers, body, secret):
     # `body` are the bytes as they came; names of headers are lower case.
     timestamp = headers.get("listener-timestamp", "")
