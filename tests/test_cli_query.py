@@ -7,7 +7,7 @@ from tests.servers import serving
 from tests.sites import Entry, Site, rss
 
 POSTS = [
-    Entry("a", "Need a bookkeeper", "Can anybody recommend one for a bakery?", "https://forum.example/1", "mia", 2),
+    Entry("a", "Need a bookkeeper", "Can anybody recommend one for a small bakery?", "https://f.example/1", "mia", 2),
     Entry("b", "Bakery opens", "The new bakery by the harbour opens on Monday.", "https://paper.example/2", "otto", 30),
     Entry("c", "Harbour news", "A bookkeeper writes about harbour dues.", "https://paper.example/3", "otto", 1),
 ]
@@ -32,7 +32,7 @@ def test_posts_and_search_take_the_query_language_and_plain_words_are_ranked_as_
     assert titles(home.ok("search", "bakery -bookkeeper", "--json")) == ["Bakery opens"]
     assert titles(home.ok("search", "harbour within:24h", "--json")) == ["Harbour news"]
     assert titles(home.ok("search", "bookkeeper", "--json")) == ["Need a bookkeeper", "Harbour news"]
-    assert titles(home.ok("search", "recommend bakery", "--json")) == ["Need a bookkeeper"]
+    assert titles(home.ok("search", "small bakery", "--json")) == ["Need a bookkeeper"]
     assert titles(home.ok("search", "bakery small", "--json")) == []  # one piece of the shell's is a phrase
     assert titles(home.ok("search", "bakery", "small", "--json")) == ["Need a bookkeeper"]
 
