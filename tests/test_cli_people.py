@@ -94,6 +94,22 @@ def test_mistakes_are_named(home):
         assert (ran.code, said in ran.err) == (1, True), ran.err
 
 
+def test_a_circle_that_nobody_is_in_is_named_with_those_that_there_are(home):
+    home.ok("people", "add", "Ann", "--circle", "peers")
+    out = home.ok("people", "list", "--circle", "pears").out
+    assert out == "Nobody is in a circle called 'pears'; there are: peers\n"
+
+
+def test_who_adds_themselves_is_told_where_their_own_accounts_are_said(home):
+    ran = home.run("people", "add", "me", "--account", "hn:kim")
+    assert (ran.code, "me is you" in ran.err, "me.accounts" in ran.err) == (2, True, True), ran.err
+
+
+def test_an_endless_name_is_not_repeated_whole(home):
+    ran = home.run("people", "add", "x" * 3_000)
+    assert (ran.code, len(ran.err) < 500) == (2, True)
+
+
 def test_accounts_that_a_platform_lets_nobody_tie_are_refused_with_the_reason_and_the_switch(home):
     home.ok("people", "add", "Ann", "--account", "reddit:u/ann")
     ran = home.run("people", "tie", "Ann", "hn:ann")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from listener.app.accounts import Accounts
 from listener.app.rooms import Rooms
-from listener.errors import StoreError
+from listener.errors import ConfigError, StoreError
 from listener.people import People, Person, Proof, Tie
 from listener.types import Account
 
@@ -67,6 +67,9 @@ class Knowing(Rooms):
 
     def add_person(self, name: str, accounts: Sequence[str], circles: Sequence[str]) -> Person:
         """Keep somebody new."""
+        if name.lower() == self.config.me.name.lower() and not self.config.me.accounts:
+            where = self.config.path or "the configuration"
+            raise ConfigError(f"{name} is you: name your own accounts in {where}, as me.accounts")
         if any(person.name.lower() == name.lower() for person in self.store.persons()):
             raise StoreError(f"there is a person called {name} already; `listener people tie` adds accounts")
         return self._keep(Person(name, tuple(dict.fromkeys(circles)), self._ties(accounts)))

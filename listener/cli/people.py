@@ -7,6 +7,7 @@ import click
 
 from listener.cli import Group, Session
 from listener.cli.values import json_option
+from listener.secrets import quoted
 
 if TYPE_CHECKING:
     from listener.app.knowing import PersonRow
@@ -40,7 +41,14 @@ def list_people(session: Session, circle: str | None = None, as_json: bool = Fal
         else:
             _print(row)
     if not found and not as_json:
-        click.echo("Nobody yet. `listener people add NAME --account ACCOUNT` keeps somebody.")
+        click.echo(_nobody(session, circle))
+
+
+def _nobody(session: Session, circle: str | None) -> str:
+    if circle is None:
+        return "Nobody yet. `listener people add NAME --account ACCOUNT` keeps somebody."
+    known = ", ".join(session.reader.store.people().all_circles()) or "none yet"
+    return f"Nobody is in a circle called {quoted(circle)}; there are: {known}"
 
 
 def _print(row: "PersonRow") -> None:
@@ -110,7 +118,7 @@ def remove(session: Session, name: str) -> None:
 def _line(text: str) -> str:
     found = " ".join(text.split())
     if not found or len(found) > 200 or not found.isprintable():
-        raise click.UsageError(f"{text!r} is no name: it must be one line of at most 200 characters")
+        raise click.UsageError(f"{quoted(text)} is no name: it must be one line of at most 200 characters")
     return found
 
 
