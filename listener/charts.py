@@ -129,7 +129,7 @@ def describe_trend(numbers: Numbers, name: str) -> str:
     said = f"{plain(name)}: {counted(numbers.volume[-1], 'post')} in the last day"
     if numbers.spike is not None:
         said += f", usually {numbers.spike.usual:.0f}"
-    return f"{said}; {counted(sum(numbers.volume), 'post')} in {len(numbers.volume)} days."
+    return f"{said}; {counted(sum(numbers.volume), 'post')} in {counted(len(numbers.volume), 'day')}."
 
 
 def describe_mix(counts: Mapping[str, int], name: str) -> str:

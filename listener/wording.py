@@ -144,7 +144,7 @@ def ending(briefing: Briefing) -> list[str]:
     if not briefing.seen:
         out += ["Nothing came in.", "Ask your feeds: listener poll", "Add one: listener feeds add ADDRESS"]
     elif not sections(briefing):
-        out.append(f"{counted(briefing.seen, 'post')} came in, none of them a story, a lead or a question.")
+        out.append(f"{counted(briefing.seen, 'post')} came in; no story, lead or question among them is left for you.")
         out.append("See them all: listener posts")
     else:
         out.append(f"You are done: {counted(briefing.words, 'word')} from {counted(briefing.seen, 'post')}.")
@@ -164,10 +164,10 @@ def _left(left: LeftOut) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Say how many: `1 post`, `2 posts`, `0 stories`."""
+    """Say how many: `1 post`, `2 posts`, `0 stories`, `3 days`."""
     if number == 1:
         return f"1 {noun}"
-    return f"{number:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
+    return f"{number:,} {noun[:-1] + 'ies' if re.search('[^aeiou]y$', noun) else noun + 's'}"
 
 
 def _minutes(briefing: Briefing) -> str:

@@ -147,3 +147,7 @@ def test_colours_come_from_the_page():
     for chart in charts_of(NUMBERS, {"a": 2, "b": 1}, "x"):
         painted = {found.get(key) for found in drawn(chart).iter() for key in ("fill", "stroke")}
         assert painted <= {"currentColor", "none", None}
+
+
+def test_one_day_is_not_days():
+    assert charts.describe_trend(Numbers(volume=(1,)), "All") == "All: 1 post in the last day; 1 post in 1 day."

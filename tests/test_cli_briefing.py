@@ -19,7 +19,9 @@ from listener.mailer import REPEAT
 from listener.store.sqlite import SqliteStore
 from tests.commands import Home
 from tests.hostile.servers import authority
+from tests.servers import Reply, serving
 from tests.servers_smtp import PASSWORD, USER, Sink, smtp
+from tests.sites import Entry, rss
 
 DICE = random.Random(20261125)
 
@@ -299,3 +301,19 @@ def test_a_connection_lost_in_the_send_is_followed_by_one_repeat_that_says_so(ho
     assert "--again" in third.err
     assert [one[REPEAT] for one in sink.messages] == [None, "yes"]
     assert len({one["message-id"] for one in sink.messages}) == 1
+
+
+def test_what_you_saw_to_is_not_called_chatter_and_an_empty_chart_is_left_out(tmp_path: Path) -> None:
+    need = "Our choir association needs bookkeeping software and would pay for it. Who can set it up for us?"
+    with serving(
+        {"/feed.xml": Reply(200, rss("Forum", [Entry("1", "Looking for accounting software", need)]))}
+    ) as site:
+        home = Home(
+            tmp_path, f'[network]\nallow_private = ["{site.host_port}"]\n[[feeds]]\nurl = "{site.url}/feed.xml"\n'
+        )
+        home.ok("poll")
+        assert "Looking for" in home.ok("briefing").out
+        home.ok("done", "1")
+        out = home.ok("briefing").out
+        assert "1 post came in; no story, lead or question among them is left for you." in out
+        assert "Numbers" not in out

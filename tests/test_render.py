@@ -254,7 +254,7 @@ def test_an_empty_briefing_says_what_to_do():
         assert "Nothing came in." in out
         assert "listener feeds add" in out
     quiet = replace(empty, seen=1)
-    assert "1 post came in, none of them a story" in render.markdown(quiet)
+    assert "1 post came in; no story, lead or question among them is left for you." in render.markdown(quiet)
     assert "listener posts" in render.markdown(quiet)
 
 

@@ -47,7 +47,10 @@ class Counting(Rooms):
         edges = volume.hours(since, now, zone)
         if len(edges) < 2:
             return
-        yield Topical("All", volume.of_all(self.store.volume(edges, self.thresholds), edges, zone))
+        everything = volume.of_all(self.store.volume(edges, self.thresholds), edges, zone)
+        if not any(everything.volume):
+            return
+        yield Topical("All", everything)
         for circle in people.all_circles():
             accounts = [account for account in people.known_accounts() if circle in people.circles(account)]
             said = self.store.said_by(accounts, since, now, self.thresholds)
