@@ -1,6 +1,7 @@
 """`listener rules`, `mute`, `leads` and `questions`, the real command over a real feed."""
 
 import random
+import shlex
 import signal
 import time
 from contextlib import closing, contextmanager
@@ -170,6 +171,54 @@ def test_a_rule_is_edited_tested_paused_and_removed(tmp_path):
         home.ok("rules", "resume", "greens")
         home.ok("rules", "remove", "greens")
         assert home.run("rules", "test", "greens", str(number)).code == 1
+
+
+def test_a_name_that_nobody_has_is_pointed_out_wherever_a_query_is_said(tmp_path):
+    with town(tmp_path, GOAL + '[[people]]\nname = "Ann"\ncircles = ["customers"]\n') as place:
+        home = place.home
+        place.poll()
+        for query, said in {
+            "circle:customer": "no circle is called 'customer'; there are: customers",
+            "person:Anne": "no person is called 'Anne'; there are: Ann",
+            "goal:bakery": "no goal is called 'bakery'; there are: Bakeries",
+            "words feed:99": "no feed is called '99'",
+        }.items():
+            for command in (("search", query), ("posts", "--query", query), ("rules", "preview", "--query", query)):
+                ran = home.ok(*command)
+                assert said in ran.err, (command, ran)
+        assert "No posts that match." in home.ok("search", "circle:customer").out
+        assert home.ok("search", "(circle:Customers OR person:ann) goal:bakeries").err == ""
+        assert "'customer'" in home.ok("rules", "add", "x", "circle:customer", "--yes").err
+
+
+def test_a_rule_about_silence_says_what_it_would_say_and_not_how_many_messages(tmp_path):
+    with town(tmp_path) as place:
+        place.poll()
+        home, number = place.home, str(place.number("old"))
+        out = home.ok("rules", "add", "quiet", "old", "--kind", "silence", "--days", "30", "--yes").out
+        assert "1 post, 0.0 a day\n" in out
+        assert "Now it would say: nothing" in out
+        told = home.ok("rules", "test", "quiet", number).out
+        assert told == "quiet watches silence, not single posts; now it says: nothing\n"
+        assert home.ok("rules", "test", "quiet", number, "--json").rows() == [
+            {"rule": "quiet", "kind": "silence", "says": None}
+        ]
+
+
+def test_a_built_in_rule_that_is_removed_can_be_made_anew_as_it_is_said(tmp_path):
+    home = Home(tmp_path)
+    before = home.ok("rules", "--json").rows()[1]
+    out = home.ok("rules", "remove", "questions").out
+    command = shlex.split(out.split("`")[1])
+    home.ok(*command[1:3], "--yes", *command[3:])
+    after = home.ok("rules", "--json").rows()[1]
+    keys = ("name", "query", "labels", "goals", "channels")
+    assert [before[key] for key in keys] == [after[key] for key in keys]
+
+
+def test_a_name_that_is_taken_is_said_before_anything_is_searched(tmp_path):
+    ran = Home(tmp_path).run("rules", "add", "leads", "garden", "--yes")
+    assert (ran.code, ran.out) == (1, "")
 
 
 @pytest.mark.parametrize(

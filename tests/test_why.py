@@ -188,6 +188,14 @@ def test_a_spike_is_told_once_and_not_again_while_it_lasts(world):
     assert world.app.watch_rules() == 0
 
 
+def test_a_store_that_has_just_begun_knows_no_usual_and_calls_nothing_a_spike(world):
+    add(world, "spike", "backup", kind="volume")
+    for minute in range(1, 9):
+        world.heard("backup talk", NOW - timedelta(minutes=minute))
+    world.now = NOW
+    assert world.app.watch_rules() == 0
+
+
 def test_silence_is_told_once_until_somebody_speaks_and_falls_silent_again(world):
     world.app.store.save_person(Person("Kim Lee", (), (Tie("blog", "kim"),)), NOW)
     add(world, "acme", 'person:"Kim Lee"', kind="silence", days=30)

@@ -8,6 +8,8 @@ from listener.app.accounts import Accounts
 from listener.app.rooms import Rooms
 from listener.errors import ConfigError, StoreError
 from listener.people import People, Person, Proof, Tie
+from listener.secrets import quoted
+from listener.terms import Field, Query, leaves
 from listener.types import Account
 
 
@@ -64,6 +66,32 @@ class Knowing(Rooms):
     def people(self) -> People:
         """Tell who is who, with what the platforms' terms let be linked."""
         return self.store.people(self.policy.may_link)
+
+    def unknown_names(self, query: Query) -> list[str]:
+        """Say which circles, people, goals and feeds of a query there are none of: by them it finds nothing."""
+        return [
+            told
+            for leaf in leaves(query)
+            if isinstance(leaf, Field)
+            for value in leaf.values
+            if (told := self._unknown(leaf.name, value)) is not None
+        ]
+
+    def _unknown(self, field: str, value: str) -> str | None:
+        feeds = self.store.feeds() if field == "feed" else []
+        known: dict[str, Sequence[str]] = {
+            "circle": self.people().all_circles(),
+            "person": [person.name for person in self.store.persons()],
+            "goal": [goal.name for goal in self.config.goals],
+            "feed": [text or "" for one in feeds for text in (str(one.feed.id), one.feed.title, one.feed.query)],
+        }
+        names = known.get(field)
+        # A feed is known by the address that it had at first, too, which only the store remembers.
+        is_address = field == "feed" and "://" in value
+        if names is None or is_address or value.casefold() in map(str.casefold, names):
+            return None
+        there = "`listener feeds` lists them" if field == "feed" else f"there are: {', '.join(names) or 'none yet'}"
+        return f"no {field} is called {quoted(value)}; {there}"
 
     def add_person(self, name: str, accounts: Sequence[str], circles: Sequence[str]) -> Person:
         """Keep somebody new."""

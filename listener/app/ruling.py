@@ -37,12 +37,14 @@ class Preview:
     days: tuple[int, ...]
     """Matches of each of the last days, oldest first."""
     matched: int
-    messages: int
-    """How many messages that would have been, after cooldown and caps."""
+    messages: int | None
+    """How many messages that would have been, after cooldown and caps; None: it speaks of volume or silence."""
     examples: tuple[StoredPost, ...]
     """Newest first."""
     is_whole: bool = True
     """False: there were more posts than a preview looks through."""
+    says: str | None = None
+    """What a rule about volume or silence would say now; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,11 @@ class Ruling(Channelling):
 
         return self.store.add_rule(checked(rule), self.now())
 
+    def check_name(self, name: str) -> None:
+        """Raise StoreError where another rule is called so."""
+        if any(row.rule.name.casefold() == name.casefold() for row in self.store.rules()):
+            raise StoreError(f"there is a rule called {name} already; `listener rules edit` changes it")
+
     def check_channels(self, names: Sequence[str]) -> None:
         """Raise ConfigError where a channel is not there."""
         known = [row.name for row in self.channels()] if names else []
@@ -122,7 +129,7 @@ class Ruling(Channelling):
 
     def preview(self, rule: "Rule", days: int = PREVIEW_DAYS) -> Preview:
         """Say what a rule would have matched in the last days, and how many messages that would have been."""
-        from listener.rules import messages
+        from listener.rules import RuleRow, messages
 
         now = self.now()
         since = now - timedelta(days=days)
@@ -131,8 +138,12 @@ class Ruling(Channelling):
         counts = [0] * days
         for stored in matched:
             counts[max(days - 1 - (now - stored.sort_at) // timedelta(days=1), 0)] += 1
-        told = messages(rule, [stored.sort_at for stored in matched], self.config.briefing.zone())
-        return Preview(tuple(counts), len(matched), told, tuple(matched[:EXAMPLES]), is_whole)
+        if rule.kind == "posts":
+            told = messages(rule, [stored.sort_at for stored in matched], self.config.briefing.zone())
+            return Preview(tuple(counts), len(matched), told, tuple(matched[:EXAMPLES]), is_whole)
+        occasion = self.occasion(RuleRow(0, rule, now), now)
+        says = None if occasion is None else occasion.reason
+        return Preview(tuple(counts), len(matched), None, tuple(matched[:EXAMPLES]), is_whole, says)
 
     def _searched(self, rule: "Rule", since: datetime) -> tuple[list[StoredPost], bool]:
         """Find what a rule's query and labels find, and whether that is all."""
@@ -247,7 +258,9 @@ class Ruling(Channelling):
         count = self.store.count(query, self.given(), now - timedelta(seconds=rule.window_s), now).count
         if count < rule.least:
             return None
-        spans = occasions.windows(rule, now)
+        begun = self.store.begun() or now
+        # What was said before anybody listened is known in part only.
+        spans = [(start, end) for start, end in occasions.windows(rule, now) if start >= begun]
         before = [self.store.count(query, self.given(), start, end).count for start, end in spans]
         return occasions.loud(rule, count, before, now)
 

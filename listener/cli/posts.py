@@ -16,6 +16,7 @@ from listener.types import Label, StoredPost
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from listener.app import App
     from listener.terms import Query
 
 limit_option = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000))
@@ -154,10 +155,17 @@ def _print_found(session: Session, query: "Query", limit: int, since: datetime |
     app = session.reader
     if any(isinstance(leaf, Field) and leaf.name == "goal" for leaf in leaves(query)):
         app.refresh_goals()
+    tell_unknown(app, query)
     found = app.store.find(query, app.given(), limit=limit, since=since)
     _print_posts(session, app.store.posts_by_id(found.ids), as_json=as_json)
     if not found.complete:
         click.echo("Not all posts were looked through in time: add within:7d, or a word that must be there.", err=True)
+
+
+def tell_unknown(app: "App", query: "Query") -> None:
+    """Say on stderr which names of a query nobody knows: mostly they are mistyped."""
+    for told in app.unknown_names(query):
+        click.echo(f"listener: {told}", err=True)
 
 
 def _print_posts(session: Session, found: Sequence[StoredPost], *, as_json: bool) -> None:
@@ -166,6 +174,9 @@ def _print_posts(session: Session, found: Sequence[StoredPost], *, as_json: bool
     if as_json:
         for post in found:
             click.echo(json.dumps(records.post_json(post), ensure_ascii=False))
+        return
+    if not found and session.app.store.begun() is not None:
+        click.echo("No posts that match.")
         return
     if not found:
         click.echo("No posts. `listener poll` fetches what is due; `listener feeds` lists the feeds.")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from listener import query as queries
 from listener.cli import Group, Session
-from listener.cli.posts import find_post
+from listener.cli.posts import find_post, tell_unknown
 from listener.cli.values import LABEL, UNITS, json_option
 from listener.cli.why import print_walks
 
@@ -126,7 +127,9 @@ def add(session: Session, /, name: str, query: str, yes: bool, as_json: bool, **
 
     app = session.app
     rule = of_json({"name": name, "query": query, **_given(said)})
+    app.check_name(rule.name)
     app.check_channels(rule.channels)
+    tell_unknown(app, queries.parse(rule.query))
     found = app.preview(rule)
     if not as_json:
         _print_preview(session, found)
@@ -155,6 +158,8 @@ def edit(session: Session, /, name: str, rename: str | None, as_json: bool, **sa
     changes = _given(said) | ({"name": rename} if rename else {})
     app.check_channels(changes.get("channels", ()))
     changed = app.edit_rule(row, changes)
+    if "query" in changes:
+        tell_unknown(app, queries.parse(changed.rule.query))
     if as_json:
         _echo(rule_json(changed))
     else:
@@ -176,6 +181,7 @@ def preview(session: Session, /, name: str | None, as_json: bool, **said: Any) -
         raise click.UsageError("say a rule's NAME, or --query QUERY")
     given = _given(said)
     rule = changed(app.find_rule(name).rule, given) if name else of_json({"name": "preview", **given})
+    tell_unknown(app, queries.parse(rule.query))
     found = app.preview(rule)
     if as_json:
         _echo(preview_json(found))
@@ -189,6 +195,7 @@ def preview_json(found: "Preview") -> dict[str, object]:
         "days": list(found.days),
         "matched": found.matched,
         "messages": found.messages,
+        "says": found.says,
         "examples": [stored.id for stored in found.examples],
         "whole": found.is_whole,
     }
@@ -199,16 +206,16 @@ def _print_preview(session: Session, found: "Preview") -> None:
 
     from listener import render
     from listener.charts import sparks
-    from listener.wording import counted
+    from listener.wording import counted, plain
 
     line = sparks(found.days, sys.stdout.encoding or "utf-8")
     least = "" if found.is_whole else "at least "
     a_day = found.matched / max(len(found.days), 1)
-    click.echo(
-        f"In the last {len(found.days)} days {least}{counted(found.matched, 'post')}, {a_day:.1f} a day,"
-        f" in {counted(found.messages, 'message')}"
-    )
+    sent = "" if found.messages is None else f", in {counted(found.messages, 'message')}"
+    click.echo(f"In the last {len(found.days)} days {least}{counted(found.matched, 'post')}, {a_day:.1f} a day{sent}")
     click.echo(f"{line} up to {max(found.days, default=0)} a day")
+    if found.messages is None:
+        click.echo(f"Now it would say: {plain(found.says or 'nothing')}")
     console = Console(highlight=False, emoji=False, soft_wrap=True)
     for stored in found.examples:
         console.print(render.post_row(stored, session.app.thresholds, session.app.now()))
@@ -221,7 +228,14 @@ def remove(session: Session, name: str) -> None:
     """Take a rule away; what waits of its alerts is never sent."""
     row = session.app.find_rule(name)
     session.app.remove_rule(row)
-    click.echo(f"Rule {row.rule.name} is gone")
+    click.echo(f"Rule {row.rule.name} is gone" + (f"; {_anew(row)} makes it anew" if row.source == "built in" else ""))
+
+
+def _anew(row: "RuleRow") -> str:
+    rule = row.rule
+    said = [f"--label {label}" for label in rule.labels] + [f"--goal '{goal}'" for goal in rule.goals]
+    said += [f"--channel {channel}" for channel in rule.channels]
+    return f"`listener rules add {rule.name} {' '.join(said)} -- '{rule.query}'`"
 
 
 @rules.command()
@@ -253,7 +267,23 @@ def test(session: Session, name: str, post: int, as_json: bool) -> None:
     """Say whether a rule finds a post, and why."""
     app = session.reader
     row = app.find_rule(name)
+    if row.rule.kind != "posts":
+        _test_watch(session, row, as_json=as_json)
+        return
     print_walks(app.why(find_post(session, post), [row]), as_json=as_json, whole=True)
+
+
+def _test_watch(session: Session, row: "RuleRow", *, as_json: bool) -> None:
+    """Say what a rule about volume or silence has to say now: it is not about a single post."""
+    from listener.wording import plain
+
+    occasion = session.reader.occasion(row, session.reader.now())
+    says = None if occasion is None else occasion.reason
+    if as_json:
+        _echo({"rule": row.rule.name, "kind": row.rule.kind, "says": says})
+        return
+    name = plain(row.rule.name)
+    click.echo(f"{name} watches {row.rule.kind}, not single posts; now it says: {plain(says or 'nothing')}")
 
 
 def _given(said: dict[str, Any]) -> dict[str, Any]:
