@@ -64,6 +64,10 @@ def test_the_only_channel_gets_leads_and_questions_and_of_several_the_one_that_i
     def goes_to() -> list[list[str]]:
         return [row["channels"] for row in home.ok("rules", "list", "--json").rows()]
 
+    assert "[[goals]]" in home.ok("channels", "add", "desk", f"{server.url}/hook").out
+    assert goes_to() == [[], []], "without goals every lead and every question would be an alert"
+    home.ok("channels", "remove", "desk")
+    home.config.write_text(home.config.read_text() + '[[goals]]\nname = "bees"\nsentence = "Sell bees"\n')
     assert goes_to() == [[], []]
     assert "your only channel" in home.ok("channels", "add", "desk", f"{server.url}/hook").out
     assert goes_to() == [["desk"], ["desk"]]

@@ -307,11 +307,13 @@ class Rooms:
             store.set_meta("config_rules", known)
 
     def default_channel(self) -> str | None:
-        """Name where leads and questions go: the configuration's word, else the only channel there is."""
+        """Name where leads and questions go: the configuration's word, else, with goals, the only channel there is."""
         from listener.addressbook import AddressBook
 
         if self.config.alerts.channel is not None:
             return self.config.alerts.channel
+        if not self.config.goals:  # all leads and questions of everybody would be too many for a word that nobody said
+            return None
         book = AddressBook(self.store_path.with_name(f"{self.store_path.name}.channels"))
         try:
             added = book.entries()

@@ -69,6 +69,8 @@ def add(session: Session, name: str, url: str, try_it: bool) -> int:
     default = session.app.default_channel()
     if default == entry.name:
         click.echo("It is your only channel: leads and questions that serve your goals go there.")
+    elif default is None and not session.app.config.goals:
+        click.echo("Name what you want to reach in [[goals]] to have leads and questions that serve it go there.")
     elif default is None:
         click.echo('Say [alerts] channel = "NAME" in the configuration to have leads and questions go to one of them.')
     _tell_secret(entry)
