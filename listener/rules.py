@@ -18,6 +18,7 @@ from listener.types import LABELS, Goal, Label
 
 Kind = Literal["posts", "volume", "silence"]
 Priority = Literal["normal", "high"]
+CAP_HOUR: Final = 20
 Source = Literal["command", "configuration", "built in"]
 """Who made a rule; those of the configuration are changed there."""
 SOURCES: Final[tuple[Source, ...]] = get_args(Source)
@@ -43,7 +44,7 @@ class Rule:
     when: When = "now"
     cooldown_s: float = 0.0
     """Shortest time between two messages."""
-    cap_hour: int = 20
+    cap_hour: int = CAP_HOUR
     """Most messages in an hour; what is over waits for a digest."""
     quiet: str = ""
     """Its own quiet hours, as `quiet.parse` reads them."""

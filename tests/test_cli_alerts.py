@@ -92,7 +92,13 @@ def test_poll_and_deliver_by_cron_bring_a_new_post_once_with_its_reason(place: P
     assert "roofs" in said["items"][0]["reason"]
     (row,) = place.home.ok("alerts", "--json").rows()
     assert (row["state"], row["rule"], row["channel"], row["tries"]) == ("sent", "roofs", "desk", 1)
-    assert "1 sent" in place.home.ok("alerts").out
+    place.home.environ["COLUMNS"] = "60"
+    lines = place.home.ok("alerts").out.splitlines()
+    assert lines[0] == f"{row['id']:>6}  Roof 1"
+    assert lines[1].startswith(f"        sent · roofs to desk · post {row['post']} · ")
+    assert " ".join(line.strip() for line in lines[2:-1]) == row["reason"]
+    assert max(map(len, lines)) <= 60
+    assert lines[-1].startswith("1 sent")
 
 
 def test_what_a_channel_refuses_is_told_and_sent_again_by_hand(place: Place) -> None:

@@ -1,7 +1,8 @@
 """`listener alerts`: list, deliver, resend, hold and release."""
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,6 +14,11 @@ from listener.errors import ListenerError
 if TYPE_CHECKING:
     from listener.app import App
     from listener.deliver import Delivered, Tried
+
+HEADLINE: Final = 12
+"""Words of a post that its alert is listed with."""
+
+INDENT: Final = 8
 
 ids_argument = click.argument("ids", metavar="ID…", type=int, nargs=-1)
 rule_option = click.option("--rule", help="All alerts of this rule instead.")
@@ -37,8 +43,6 @@ def list_alerts(
     session: Session, state: State | None = None, rule: str | None = None, limit: int = 50, as_json: bool = False
 ) -> None:
     """List alerts, newest first, with what became of them."""
-    from listener.cli.listing import print_rows
-
     rows = session.reader.alerts(state, rule, limit)
     if as_json:
         for row in rows:
@@ -48,8 +52,7 @@ def list_alerts(
         click.echo("No alerts. `listener rules` lists what makes them.")
         return
     now = session.app.now()
-    told = [_told(row, session.app) for row in rows]
-    print_rows(("alert", "rule", "channel", "post", "born", "state", "why"), told)
+    _print_alerts(session.app, rows)
     counts = session.app.store.alert_counts()
     click.echo(", ".join(f"{counts[name]:,} {name}" for name in STATES if counts.get(name)) + f" · {now:%H:%M} UTC")
 
@@ -74,17 +77,35 @@ def alert_json(row: AlertRow) -> dict[str, str | int | None]:
     }
 
 
-def _told(row: AlertRow, app: "App") -> tuple[str, ...]:
-    from listener.excerpts import ago
+def _print_alerts(app: "App", rows: "Sequence[AlertRow]") -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from listener.excerpts import excerpt
     from listener.wording import plain
 
-    state = row.state
+    console = Console(highlight=False, emoji=False)
+    posts = {stored.id: stored.post for stored in app.store.posts_by_id([row.post for row in rows if row.post])}
+    for row in rows:
+        post = posts.get(row.post)
+        what = row.reason if post is None else excerpt(plain(post.title or post.text), HEADLINE)
+        number = f"{row.id:>{INDENT - 2}}  "
+        for text in (what, *_fate(row, app), *(() if post is None else (row.reason,))):
+            for part in Text(plain(text)).wrap(console, max(console.width - INDENT, 20)):
+                console.print(Text(number + part.plain.rstrip()), soft_wrap=True)
+                number = " " * INDENT
+
+
+def _fate(row: AlertRow, app: "App") -> tuple[str, ...]:
+    """Say what became of an alert, and where it comes from; then what went wrong."""
+    from listener.excerpts import ago
+
+    due = ""
     if row.due_at is not None and row.state != "sending":
-        state = f"{row.state}, due {row.due_at.astimezone(app.config.briefing.zone()):%a %H:%M}"  # type: ignore[assignment]
-    why = "; ".join(text for text in (row.error, row.reason) if text)
-    born = ago(row.at, app.now())
-    post = str(row.post) if row.post else row.occasion
-    return (str(row.id), plain(row.rule_name), plain(row.channel), post, born, state, plain(why))
+        due = f", due {row.due_at.astimezone(app.config.briefing.zone()):%a %H:%M}"
+    parts = (f"{row.state}{due}", f"{row.rule_name} to {row.channel}", f"post {row.post}" if row.post else "")
+    line = " · ".join((*filter(None, parts), ago(row.at, app.now())))
+    return (line, row.error) if row.error else (line,)
 
 
 @alerts.command()

@@ -12,7 +12,6 @@ SHORT: Final = 24
 def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows whose first value is their name; empty values are left out of a block."""
     from rich.console import Console
-    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
@@ -27,13 +26,22 @@ def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         return
     for name, *values in rows:
         console.print(Text(name, style="bold"))
-        for line in _lines(headings[1:], values):
-            console.print(Padding(Text(line), (0, 0, 0, 2), expand=False))
+        for line in _lines(headings[1:], values, console.width - 2):
+            for part in Text(line).wrap(console, console.width - 2):
+                console.print(Text("  ") + Text(part.plain.rstrip()), soft_wrap=True)
 
 
-def _lines(headings: Sequence[str], values: Sequence[str]) -> list[str]:
-    told = [
-        (f"{heading}: {value}", len(value) <= SHORT) for heading, value in zip(headings, values, strict=True) if value
-    ]
-    short = " · ".join(text for text, is_short in told if is_short)
-    return [*([short] if short else []), *(text for text, is_short in told if not is_short)]
+def _lines(headings: Sequence[str], values: Sequence[str], width: int) -> list[str]:
+    """Fill lines with short values, in their order; a long value has a line of its own."""
+    lines: list[str] = []
+    is_open = False
+    for heading, value in zip(headings, values, strict=True):
+        text, is_short = f"{heading}: {value}", len(value) <= SHORT
+        if not value:
+            continue
+        if is_short and is_open and len(lines[-1]) + len(text) + 3 <= width:
+            lines[-1] += f" · {text}"
+        else:
+            lines.append(text)
+        is_open = is_short
+    return lines

@@ -16,7 +16,7 @@ from listener.cli.why import print_walks
 
 if TYPE_CHECKING:
     from listener.app.ruling import Preview
-    from listener.rules import RuleRow
+    from listener.rules import Rule, RuleRow
 
 WHENS: Final = ("now", "hourly", "daily", "briefing")
 
@@ -88,7 +88,7 @@ def list_rules(session: Session, as_json: bool) -> None:
             _echo(rule_json(row))
         return
     told = [[plain(text) for text in _described(row)] for row in rows]
-    print_rows(("rule", "finds", "when", "goes to", "state"), told)
+    print_rows(("rule", "finds", "when", "goes to", "state", "limits"), told)
 
 
 def rule_json(row: "RuleRow") -> dict[str, object]:
@@ -108,7 +108,20 @@ def _described(row: "RuleRow") -> tuple[str, ...]:
     if rule.kind == "silence":
         finds = f"nothing for {rule.days:g} days of {finds}"
     state = ("paused" if row.paused else "at work") + ("" if row.source == "command" else f", {row.source}")
-    return rule.name, finds or "every post", rule.when, ", ".join(rule.channels) or "nobody: a view", state
+    goes = ", ".join(rule.channels) or "nowhere, a view"
+    return rule.name, finds or "every post", rule.when, goes, state, ", ".join(_limits(rule))
+
+
+def _limits(rule: "Rule") -> list[str]:
+    """Say what was set otherwise than it is by itself."""
+    from listener.rules import CAP_HOUR
+
+    found = ["high priority"] if rule.priority == "high" else []
+    found += [f"rests {rule.cooldown_s / 60:g} min between messages"] if rule.cooldown_s else []
+    found += [f"at most {rule.cap_hour} an hour"] if rule.cap_hour != CAP_HOUR else []
+    found += [f"quiet {rule.quiet}"] if rule.quiet else []
+    found += ["heard in quiet hours, too"] if rule.through_quiet else []
+    return [*found, f"for {rule.assignee}"] if rule.assignee else found
 
 
 @rules.command()
@@ -163,7 +176,7 @@ def edit(session: Session, /, name: str, rename: str | None, as_json: bool, **sa
     if as_json:
         _echo(rule_json(changed))
     else:
-        click.echo(f"Rule {changed.id}: {' · '.join(_described(changed))}")
+        click.echo(f"Rule {changed.id}: {' · '.join(filter(None, _described(changed)))}")
 
 
 @rules.command()
