@@ -29,7 +29,7 @@ from models.features import text_of, tokens
 
 ROUNDS = 3
 SINGLE = 300
-COLD = "from models.classifier import load; from listener.types import Post; load().score([Post('', '1', text='Any plumber?')])"
+COLD = "from models.classifier import load; from listener.types import Post; load().first.score([Post('', '1', text='Any plumber?')])"
 ROOT = Path(__file__).parents[1]
 
 
@@ -55,7 +55,7 @@ def rate(work: Callable[[], object], posts: int) -> float:
 
 def compare(posts: Sequence[Post]) -> dict[str, tuple[float, float]]:
     """Give posts per CPU second, one at a time and together, for each side."""
-    classifier = load()
+    classifier = load().first
     texts = [text_of(post) for post in posts]
     sides: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
         "bare limit: split into words": (
@@ -96,7 +96,7 @@ def cold_s(code: str) -> float:
 
 
 MANY = (
-    "from bench.synthetic import Writer; from models.classifier import load; one = load();"
+    "from bench.synthetic import Writer; from models.classifier import load; one = load().first;"
     "[(one.score(posts), one.embed(posts)) for batch in Writer(20_000).batches(1_000, 50)"
     " for posts in [[draft.post for draft in batch.drafts]]]"
 )

@@ -113,10 +113,11 @@ class Rooms:
 
     @cached_property
     def classifier(self) -> "Classifier":
-        """Load the shipped weights."""
+        """Load the shipped weights, with the second look where it is there and wanted."""
         from models.classifier import load
 
-        return load()
+        found = load()
+        return found if self.config.labels.second_look else found.first
 
     @cached_property
     def scorer(self) -> "Scorer":
@@ -203,7 +204,8 @@ class Rooms:
         The store remembers it, so that listing posts need not load the classifier.
         """
         chosen: dict[str, float] = json.loads(self.store.get_meta(CHOSEN) or "{}")
-        chosen |= {label: cut for label, cut in self.config.labels.model_dump().items() if cut is not None}
+        cuts = {label: getattr(self.config.labels, label) for label in LABELS}
+        chosen |= {label: cut for label, cut in cuts.items() if cut is not None}
         if not chosen.keys() >= set(LABELS):
             kept = self.store.get_meta("thresholds")
             chosen = (json.loads(kept) if kept else self._keep_thresholds()) | chosen

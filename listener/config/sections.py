@@ -242,6 +242,8 @@ class LabelsSection(BaseModel):
     """Lowest probability at which a post counts as a question."""
     news: float | None = Field(default=None, gt=0, lt=1)
     """Lowest probability at which a post counts as news."""
+    second_look: bool = True
+    """A small network reads once more the posts that the classifier is unsure of, where the extra `second` is there."""
 
 
 class MeSection(BaseModel):
