@@ -78,6 +78,8 @@ class AlertRow:
     id: int = 0
     """The store's number; 0 before it is kept."""
     rule_name: str = ""
+    by_hand: bool = False
+    """The user released it or wants it again: nothing holds it back."""
 
     @property
     def is_high(self) -> bool:

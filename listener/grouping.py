@@ -21,6 +21,8 @@ CAP_HOUR: Final = 60
 Bundle = tuple[AlertRow, ...]
 """All alerts of one channel about one post: two rules that saw it say so together."""
 
+Order = tuple[bool, bool, int]
+
 
 @dataclass(frozen=True, slots=True)
 class House:
@@ -84,7 +86,7 @@ class _Planning:
         awake = self._awake([row for row in due if row.rule in self.terms])
         self._retry(row for row in awake if row.message is not None)
         bundles = _bundles(row for row in awake if row.message is None)
-        for some in _grouped(filter(self._is_at_once, bundles), lambda one: (not one[0].is_high, one[0].rule)):
+        for some in _grouped(filter(self._is_at_once, bundles), _order):
             self._send(some)
         for some in _grouped(filterfalse(self._is_at_once, bundles), lambda one: self._terms(one).lang or ""):
             self._pack(some)
@@ -110,7 +112,7 @@ class _Planning:
 
     def _loud_at(self, row: AlertRow) -> datetime | None:
         terms = self.terms[row.rule]
-        if terms.through_quiet:
+        if terms.through_quiet or row.by_hand:
             return None
         if row.rule not in self._loud:
             self._loud[row.rule] = loud_at(terms, self.house.quiet, self.now, self.house.zone)
@@ -127,9 +129,10 @@ class _Planning:
     def _send(self, bundles: Sequence[Bundle]) -> None:
         """Send a rule's new alerts one by one or together, or hold them."""
         rule, terms = bundles[0][0].rule, self._terms(bundles[0])
-        until = self._held_until(rule, terms, high=bundles[0][0].is_high)
+        is_free = bundles[0][0].by_hand or bundles[0][0].is_high
+        until = self._held_until(rule, terms, is_free=is_free)
         before = self._times(WINDOW, rule)
-        if until is None and len(before) >= TOGETHER - 1:
+        if until is None and not bundles[0][0].by_hand and len(before) >= TOGETHER - 1:
             until = before[0] + WINDOW
         if until is not None:
             self._hold(bundles, until)
@@ -137,14 +140,14 @@ class _Planning:
             self._pack(bundles)
         else:
             for number, bundle in enumerate(bundles):
-                if number and (until := self._held_until(rule, terms, high=bundle[0].is_high)) is not None:
+                if number and (until := self._held_until(rule, terms, is_free=is_free)) is not None:
                     self._hold(bundles[number:], until)
                     return
                 self._pack([bundle])
 
-    def _held_until(self, rule: int, terms: Terms, *, high: bool) -> datetime | None:
+    def _held_until(self, rule: int, terms: Terms, *, is_free: bool) -> datetime | None:
         """Find when caps and cooldowns let a rule speak again; None: now."""
-        if high:
+        if is_free:
             return None
         found = []
         cooldown = timedelta(seconds=terms.cooldown_s)
@@ -172,9 +175,13 @@ class _Planning:
         self.recent += [Recent(rule, self.now, name) for rule in {row.rule for row in alerts}]
 
 
-def _grouped(bundles: Iterable[Bundle], key: Callable[[Bundle], tuple[bool, int] | str]) -> list[list[Bundle]]:
+def _order(bundle: Bundle) -> Order:
+    return not bundle[0].by_hand, not bundle[0].is_high, bundle[0].rule
+
+
+def _grouped(bundles: Iterable[Bundle], key: Callable[[Bundle], Order | str]) -> list[list[Bundle]]:
     """Give the bundles of each key, by key, in their order."""
-    found: dict[tuple[bool, int] | str, list[Bundle]] = {}
+    found: dict[Order | str, list[Bundle]] = {}
     for bundle in bundles:
         found.setdefault(key(bundle), []).append(bundle)
     return [some for _, some in sorted(found.items())]

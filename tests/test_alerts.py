@@ -269,3 +269,11 @@ def test_no_ten_minutes_bring_more_than_a_handful_and_nothing_is_lost(gaps_s, pr
     times = [one.at for one in recent]
     for first in times:
         assert sum(first <= one < first + WINDOW for one in times) <= TOGETHER
+
+
+def test_what_the_user_released_is_held_by_nothing():
+    busy = sent(1, 2, 3, 4, 5)
+    terms = Terms("leads", cooldown_s=7_200, cap_hour=1, quiet=parse("00:00-23:59"))
+    found = planned([row(1, by_hand=True), row(2)], busy, terms)
+    assert [[one.id for one in parcel.alerts] for parcel in found.parcels] == [[1]]
+    assert list(found.holds) == [2]

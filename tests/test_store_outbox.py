@@ -263,3 +263,17 @@ def test_a_claim_reads_an_index_however_many_were_sent_before(store: SqliteStore
             steps = [row[3] for row in connection.execute(f"explain query plan {sql}", values)]
             assert not [step for step in steps if step.startswith("SCAN alerts") and "INDEX" not in step]
             assert any("USING INDEX alerts_" in step or "COVERING INDEX alerts_" in step for step in steps)
+
+
+def test_what_is_released_or_wanted_again_is_marked_until_it_is_sent(store: SqliteStore) -> None:
+    (number,) = kept(store, store.add_feed(feed(), NOW), draft())
+    bear(store, [alert(number)])
+    (one,) = [row.id for row in store.alerts(AlertQuery())]
+    for before, verb in (("hold", "release"), (None, "resend")):
+        if before:
+            store.change_alerts([one], before, NOW)
+        assert not only(store).by_hand
+        store.change_alerts([one], verb, NOW)
+        assert only(store).by_hand
+        store.finish_alerts(claimed(store), "t", SENT, NOW)
+        assert (only(store).state, only(store).by_hand) == ("sent", False)

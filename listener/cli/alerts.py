@@ -200,7 +200,7 @@ def _change(session: Session, verb: Verb, ids: tuple[int, ...], rule: str | None
         none = {
             "hold": "none of these is still to be sent",
             "release": "none of these is held",
-            "resend": "none of these can be sent again: it is on its way, or its post is gone",
+            "resend": "none of these can be sent again: it is on its way, or its post or its rule is gone",
         }
         raise ListenerError(f"{none[verb]}; `listener alerts list` shows them")
     done = {"hold": "Held", "release": "Released", "resend": "To be sent again:"}

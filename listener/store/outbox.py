@@ -22,7 +22,8 @@ MOST: Final = 20_000
 _GIVEN: Final = "(select value from json_each(?))"
 _COLUMNS: Final = (
     "a.id, a.rule, a.post, a.channel, a.occasion, a.state, a.priority, a.reason, a.at, a.due_at, a.tries, a.message,"
-    " a.sent_at, a.error, a.repeat, r.name from alerts a left join rules r on r.id = a.rule"
+    " a.sent_at, a.error, a.repeat, r.name,"
+    " a.state = 'waiting' and a.token is 'by hand' from alerts a left join rules r on r.id = a.rule"
 )
 _INSERT: Final = (
     "insert into alerts(rule, post, channel, occasion, state, priority, reason, at, due_at)"
@@ -53,14 +54,18 @@ _DELIVERY: Final = (
     "insert into deliveries(message, channel, at, outcome, detail, alerts, took_ms) values (?, ?, ?, ?, ?, ?, ?)"
 )
 _HOLD: Final = (
-    "update alerts set state = 'held', due_at = null, message = null"
+    "update alerts set state = 'held', due_at = null, token = null, message = null"
     f" where id in {_GIVEN} and state in ('waiting', 'held', 'failed', 'unknown')"
 )
-_RELEASE: Final = f"update alerts set state = 'waiting', due_at = ? where id in {_GIVEN} and state = 'held'"
+_RELEASE: Final = (
+    f"update alerts set state = 'waiting', due_at = ?, token = 'by hand' where id in {_GIVEN} and state = 'held'"
+)
 _RESEND: Final = (
-    "update alerts set state = 'waiting', due_at = ?, message = null, tries = 0, sent_at = null, error = null,"
+    "update alerts set state = 'waiting', due_at = ?, token = 'by hand', message = null, tries = 0, sent_at = null,"
+    " error = null,"
     f" repeat = iif(state = 'unknown', repeat, 0) where id in {_GIVEN} and state not in ('waiting', 'sending')"
     " and (post = 0 or exists (select 1 from posts p where p.id = post and p.deleted_at is null))"
+    " and not exists (select 1 from rules r where r.id = rule and r.removed = 1)"
 )
 
 
@@ -215,6 +220,7 @@ def _row(found: Row) -> AlertRow:
         error,
         repeat,
         name,
+        by_hand,
     ) = found
     return AlertRow(
         rule,
@@ -233,4 +239,5 @@ def _row(found: Row) -> AlertRow:
         repeat,
         number,
         name or f"rule {rule}",
+        bool(by_hand),
     )
