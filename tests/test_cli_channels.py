@@ -274,3 +274,20 @@ def test_mail_is_a_channel_once_it_is_configured(home: Home) -> None:
     assert wrong.code == 1
     assert "refused the user name or the password" in wrong.err
     assert "S3ntinel" not in wrong.err
+
+
+def test_a_channel_that_is_not_there_is_named_with_the_rules_that_go_to_it(home: Home, server: Server) -> None:
+    home.ok("channels", "add", "desk", f"{server.url}/hook")
+    home.ok("rules", "add", "bees", "bees", "--channel", "desk", "--yes")
+    assert home.ok("rules").err == ""
+    assert "Rules that go there still: bees;" in home.ok("channels", "remove", "desk").out
+    assert "rule bees: no channel is called 'desk'" in home.ok("rules").err
+    told = [found["message"] for found in home.run("doctor", "--json").rows() if found["subject"] == "settings"]
+    assert "rule bees: no channel is called 'desk'" in told
+
+
+def test_a_channel_is_not_made_again_by_mistake_and_may_get_another_address(home: Home, server: Server) -> None:
+    home.ok("channels", "add", "desk", f"{server.url}/hook")
+    again = home.run("channels", "add", "desk", f"{server.url}/hook")
+    assert (again.code, "has this address already" in again.err, again.out) == (2, True, "")
+    assert "Channel desk has another address now." in home.ok("channels", "add", "desk", f"{server.url}/other").out

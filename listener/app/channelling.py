@@ -121,6 +121,11 @@ class Channelling(Delivering):
             raise ConfigError(f"the channel {name!r} is built in; choose another name")
         if name in self._configured_channels():
             raise ConfigError(f"the channel {name!r} stands in {self.config.path}; change it there")
+        kept = self.book.entries().get(name)
+        if kept is not None and kept.url == url:
+            raise ConfigError(
+                f"the channel {name!r} has this address already; `listener channels rotate` renews its secret"
+            )
         fault = self._address_fault(url)
         if fault is not None:
             expected = self.services.expected(url)
@@ -166,7 +171,13 @@ class Channelling(Delivering):
                 self.sender(name)
             except ConfigError as error:
                 faults.append(str(error))
-        return faults
+        return [*faults, *(f"rule {rule}: no channel is called {name!r}" for rule, name in self.lost_ways())]
+
+    def lost_ways(self) -> list[tuple[str, str]]:
+        """List the rules whose alerts go to a channel that is not there, with its name."""
+        known = self._entries()
+        ways = [(row.rule.name, name) for row in self.store.rules() for name in row.rule.channels]
+        return [(rule, name) for rule, name in ways if name not in known]
 
     def channel_log(self, name: str | None, limit: int) -> "list[Delivery]":
         """List what a channel, or every one, answered, newest first."""

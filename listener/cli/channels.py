@@ -64,8 +64,9 @@ def add(session: Session, name: str, url: str, try_it: bool) -> int:
     """
     if url == "-":
         url = sys.stdin.readline().strip()
+    is_there = any(row.name == name for row in session.app.channels())
     entry = session.app.add_channel(name, url)
-    click.echo(f"Kept channel {entry.name}.")
+    click.echo(f"Channel {entry.name} has another address now." if is_there else f"Kept channel {entry.name}.")
     default = session.app.default_channel()
     if default == entry.name:
         click.echo("It is your only channel: leads and questions that serve your goals go there.")
@@ -172,3 +173,8 @@ def remove(session: Session, name: str) -> None:
     """Forget a channel and its secrets; what was to go there is given up when it is tried next."""
     session.app.remove_channel(name)
     click.echo(f"Removed channel {name}.")
+    rules = [rule for rule, channel in session.app.lost_ways() if channel == name]
+    if rules:
+        click.echo(
+            f"Rules that go there still: {', '.join(rules)}; `listener rules edit NAME --channel OTHER` turns them."
+        )

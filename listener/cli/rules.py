@@ -89,6 +89,10 @@ def list_rules(session: Session, as_json: bool) -> None:
         return
     told = [[plain(text) for text in _described(row)] for row in rows]
     print_rows(("rule", "finds", "when", "goes to", "state", "limits"), told)
+    for rule, name in session.app.lost_ways():
+        click.echo(
+            f"listener: rule {plain(rule)}: no channel is called {name!r}; `listener channels` lists them", err=True
+        )
 
 
 def rule_json(row: "RuleRow") -> dict[str, object]:
