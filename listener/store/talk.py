@@ -5,8 +5,9 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final
 
+from listener.store import salvage
 from listener.store.connections import Connections
-from listener.store.rows import ms
+from listener.store.rows import Row, ms
 
 USUAL: Final = 20
 """Newest posts of an author that say what their posts usually get."""
@@ -33,15 +34,27 @@ class Talk:
     def speakers(self, stories: Collection[int], until: datetime) -> dict[int, tuple[tuple[int | None, int], ...]]:
         """Give who had spoken in stories by then: each story to its (account, post) pairs."""
         found: dict[int, list[tuple[int | None, int]]] = {}
-        with self._connections.reading() as connection:
-            for story, account, post in connection.execute(SPEAKERS, (json.dumps(list(stories)), ms(until))):
-                found.setdefault(story, []).append((account, post))
+        for story, account, post in self._read(SPEAKERS, stories, until):
+            found.setdefault(story, []).append((account, post))
         return {story: tuple(pairs) for story, pairs in found.items()}
 
     def reactions(self, accounts: Collection[int], before: datetime) -> Mapping[int, list[int]]:
         """Give what the newest posts of accounts got, those that somebody counted: replies, likes and reposts added."""
         found: dict[int, list[int]] = {}
-        with self._connections.reading() as connection:
-            for account, counts in connection.execute(REACTIONS, (json.dumps(list(accounts)), ms(before))):
-                found.setdefault(account, []).append(sum(count or 0 for count in json.loads(counts)[:3]))
+        for account, counts in self._read(REACTIONS, accounts, before):
+            found.setdefault(account, []).append(sum(count or 0 for count in json.loads(counts)[:3]))
         return found
+
+    def _read(self, sql: str, ids: Collection[int], until: datetime) -> list[Row]:
+        """Read what there is about some ids; in a damaged file about those of which it can be read."""
+        with self._connections.reading() as connection:
+
+            def read(some: Collection[int]) -> list[Row]:
+                return connection.execute(sql, (json.dumps(list(some)), ms(until))).fetchall()
+
+            try:
+                return read(ids)
+            except salvage.UNREADABLE as error:
+                if not self._connections.blame(error):
+                    raise
+                return salvage.each(ids, lambda one: read([one]))
