@@ -28,7 +28,7 @@ from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from listener.alerts import is_alerting, loud_at
-from listener.grouping import HOUR, House
+from listener.grouping import HOUR, TOGETHER, WINDOW, House
 from listener.rules import ANY, Mute, Rule, RuleRow
 from listener.types import Arrival, Label, Post
 
@@ -272,7 +272,12 @@ def _sending(rule: Rule, sending: Sending) -> Iterator[Verdict]:
     yield Verdict("cooldown", not rests, told)
     hour = sum(at > now - HOUR for at in before)
     full = hour >= rule.cap_hour and rule.priority != "high"
-    yield Verdict("cap", not full, f"{hour} of {rule.cap_hour} messages in the hour before")
+    lately = sum(at > now - WINDOW for at in before)
+    comes = lately >= TOGETHER - 1
+    told = f"{hour} of {rule.cap_hour} messages in the hour before"
+    if comes:
+        told += f", {lately} of them in {_span(WINDOW)}: what follows comes together"
+    yield Verdict("cap", not full and not comes, told)
     loud = None if rule.through_quiet else loud_at(terms, sending.house.quiet, now, sending.house.zone)
     yield Verdict("quiet", loud is None, "it was no quiet time" if loud is None else f"quiet until {loud:%H:%M} UTC")
 

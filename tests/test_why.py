@@ -99,6 +99,22 @@ def test_quiet_hours_and_cooldown_are_those_of_the_moment_it_came(world):
     assert world.walked(first, "db").alerts[0].state == "sent"
 
 
+def test_what_comes_together_with_others_says_so(world):
+    add(world, "db", "backup")
+    noon = NOW.replace(hour=12)
+    for minute in range(4):
+        number = world.heard(f"backup {minute}", noon + timedelta(minutes=minute))
+        with world.app.store._connections.writing(durable=False) as connection:
+            at = round((noon + timedelta(minutes=minute, seconds=1)).timestamp() * 1000)
+            sql = "update alerts set state = 'sent', sent_at = ?, message = ? where post = ?"
+            connection.execute(sql, (at, str(minute), number))
+    fifth = world.heard("backup again", noon + timedelta(minutes=5))
+    (held,) = [verdict for verdict in world.walked(fifth, "db").verdicts if not verdict.passes]
+    assert held.step == "cap"
+    assert held.why == "4 of 20 messages in the hour before, 4 of them in 10 min: what follows comes together"
+    assert world.walked(fifth, "db").stop is None
+
+
 def test_mutes_marks_and_work_are_named_and_stand_above_rules(world):
     add(world, "db", "backup")
     number = world.heard("backup of a giveaway")

@@ -157,7 +157,7 @@ def _advice(tried: "Tried") -> str:
 
     follows = {
         "failed": "will be tried again by itself",
-        "unknown": "it may have arrived; `listener alerts list --state unknown` shows it",
+        "unknown": "tried again by itself as a possible repeat; `listener alerts list --state unknown` shows it",
         "dead": "given up; put it right, then `listener alerts list --state dead` and `listener alerts resend ID`",
     }
     what = plain(tried.outcome.detail) or tried.outcome.kind
