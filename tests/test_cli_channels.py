@@ -291,3 +291,18 @@ def test_a_channel_is_not_made_again_by_mistake_and_may_get_another_address(home
     again = home.run("channels", "add", "desk", f"{server.url}/hook")
     assert (again.code, "has this address already" in again.err, again.out) == (2, True, "")
     assert "Channel desk has another address now." in home.ok("channels", "add", "desk", f"{server.url}/other").out
+
+
+def test_what_changes_something_tells_it_as_json_too(home: Home, server: Server) -> None:
+    (kept, tried) = home.ok("channels", "add", "desk", f"{server.url}/hook", "--test", "--json").rows()
+    assert (kept["channel"], len(kept["secret"]) > 30, tried["outcome"]) == ("desk", True, "sent")
+    for arguments, told in {
+        ("channels", "test", "desk"): {"channel": "desk", "outcome": "sent", "detail": "127.0.0.1 answered 200"},
+        ("mute", "add", "word:bees"): {"kind": "word", "value": "bees", "muted": True, "changed": True},
+        ("mute", "remove", "word:bees"): {"kind": "word", "value": "bees", "muted": False, "changed": True},
+        ("rules", "pause", "leads"): {"rule": "leads", "state": "paused"},
+        ("rules", "resume", "leads"): {"rule": "leads", "state": "at work"},
+        ("rules", "remove", "leads"): {"rule": "leads", "state": "removed"},
+        ("channels", "remove", "desk"): {"channel": "desk", "rules": []},
+    }.items():
+        assert home.ok(*arguments, "--json").rows() == [told], arguments

@@ -8,7 +8,7 @@ import click
 
 from listener.alerts import STATES, AlertRow, State, Verb
 from listener.cli import Group, Session
-from listener.cli.values import json_option
+from listener.cli.values import json_option, say
 from listener.errors import ListenerError
 
 if TYPE_CHECKING:
@@ -166,31 +166,34 @@ def _advice(tried: "Tried") -> str:
 
 @alerts.command()
 @ids_argument
+@json_option
 @click.pass_obj
-def resend(session: Session, ids: tuple[int, ...]) -> None:
+def resend(session: Session, ids: tuple[int, ...], as_json: bool) -> None:
     """Send alerts again with the next delivery, whatever became of them."""
-    _change(session, "resend", ids, None)
+    _change(session, "resend", ids, None, as_json=as_json)
 
 
 @alerts.command()
 @ids_argument
 @rule_option
+@json_option
 @click.pass_obj
-def hold(session: Session, ids: tuple[int, ...], rule: str | None) -> None:
+def hold(session: Session, ids: tuple[int, ...], rule: str | None, as_json: bool) -> None:
     """Keep alerts back until you release them."""
-    _change(session, "hold", ids, rule)
+    _change(session, "hold", ids, rule, as_json=as_json)
 
 
 @alerts.command()
 @ids_argument
 @rule_option
+@json_option
 @click.pass_obj
-def release(session: Session, ids: tuple[int, ...], rule: str | None) -> None:
+def release(session: Session, ids: tuple[int, ...], rule: str | None, as_json: bool) -> None:
     """Let held alerts go with the next delivery, those that wait for a digest too."""
-    _change(session, "release", ids, rule)
+    _change(session, "release", ids, rule, as_json=as_json)
 
 
-def _change(session: Session, verb: Verb, ids: tuple[int, ...], rule: str | None) -> None:
+def _change(session: Session, verb: Verb, ids: tuple[int, ...], rule: str | None, *, as_json: bool) -> None:
     from listener.wording import counted
 
     if not ids and rule is None:
@@ -204,4 +207,4 @@ def _change(session: Session, verb: Verb, ids: tuple[int, ...], rule: str | None
         }
         raise ListenerError(f"{none[verb]}; `listener alerts list` shows them")
     done = {"hold": "Held", "release": "Released", "resend": "To be sent again:"}
-    click.echo(f"{done[verb]} {counted(count, 'alert')}")
+    say(f"{done[verb]} {counted(count, 'alert')}", {"verb": verb, "alerts": count}, as_json=as_json)

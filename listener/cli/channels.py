@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from listener.cli import Group, Session
-from listener.cli.values import json_option
+from listener.cli.values import json_option, say
 from listener.errors import ListenerError
 
 if TYPE_CHECKING:
@@ -56,8 +56,9 @@ def _last(row: "ChannelRow", now: Any) -> str:  # Any: a datetime, imported wher
 @name_argument
 @click.argument("url", metavar="URL")
 @click.option("--test", "try_it", is_flag=True, help="Send a message that says it is a test.")
+@json_option
 @click.pass_obj
-def add(session: Session, name: str, url: str, try_it: bool) -> int:
+def add(session: Session, name: str, url: str, try_it: bool, as_json: bool) -> int:
     """Keep a channel: an http(s) URL is a signed webhook, `mail` goes out by [mail], others are Apprise URLs.
 
     A URL of `-` is read from standard input, so that it stands in no history. docs/channels.md lists the services.
@@ -66,6 +67,9 @@ def add(session: Session, name: str, url: str, try_it: bool) -> int:
         url = sys.stdin.readline().strip()
     is_there = any(row.name == name for row in session.app.channels())
     entry = session.app.add_channel(name, url)
+    if as_json:
+        click.echo(json.dumps({"channel": entry.name, "secret": entry.secret}))
+        return _try(session, name, as_json=True) if try_it else 0
     click.echo(f"Channel {entry.name} has another address now." if is_there else f"Kept channel {entry.name}.")
     default = session.app.default_channel()
     if default == entry.name:
@@ -85,16 +89,20 @@ def _tell_secret(entry: "Entry") -> None:
 
 @channels.command()
 @name_argument
+@json_option
 @click.pass_obj
-def test(session: Session, name: str) -> int:
+def test(session: Session, name: str, as_json: bool) -> int:
     """Send a message that says it is a test; code 1: it did not arrive."""
-    return _try(session, name)
+    return _try(session, name, as_json=as_json)
 
 
-def _try(session: Session, name: str) -> int:
+def _try(session: Session, name: str, *, as_json: bool = False) -> int:
     from listener.wording import plain
 
     outcome = session.app.test_channel(name)
+    if as_json:
+        click.echo(json.dumps({"channel": name, "outcome": outcome.kind, "detail": outcome.detail or None}))
+        return 0 if outcome.kind == "sent" else 1
     told = {
         "sent": "sent",
         "failed": "not sent, though another try may help",
@@ -147,34 +155,41 @@ def delivery_json(one: "Delivery") -> dict[str, str | int | None]:
 
 @channels.command()
 @name_argument
+@json_option
 @click.pass_obj
-def resend(session: Session, name: str) -> None:
+def resend(session: Session, name: str, as_json: bool) -> None:
     """Send again, with the next delivery, what this channel never got: dead alerts, and those of unknown end."""
     from listener.wording import counted
 
     count = session.app.resend_channel(name)
     if not count:
         raise ListenerError(f"{name}: no alert was given up; `listener alerts list` shows what waits")
-    click.echo(f"To be sent again: {counted(count, 'alert')}")
+    say(f"To be sent again: {counted(count, 'alert')}", {"channel": name, "alerts": count}, as_json=as_json)
 
 
 @channels.command()
 @name_argument
+@json_option
 @click.pass_obj
-def rotate(session: Session, name: str) -> None:
+def rotate(session: Session, name: str, as_json: bool) -> None:
     """Give a webhook a new secret; for a week each message is signed with the old one, too."""
-    _tell_secret(session.app.rotate_channel(name))
+    entry = session.app.rotate_channel(name)
+    if as_json:
+        click.echo(json.dumps({"channel": entry.name, "secret": entry.secret}))
+    else:
+        _tell_secret(entry)
 
 
 @channels.command()
 @name_argument
+@json_option
 @click.pass_obj
-def remove(session: Session, name: str) -> None:
+def remove(session: Session, name: str, as_json: bool) -> None:
     """Forget a channel and its secrets; what was to go there is given up when it is tried next."""
     session.app.remove_channel(name)
-    click.echo(f"Removed channel {name}.")
     rules = [rule for rule, channel in session.app.lost_ways() if channel == name]
-    if rules:
+    say(f"Removed channel {name}.", {"channel": name, "rules": rules}, as_json=as_json)
+    if rules and not as_json:
         click.echo(
             f"Rules that go there still: {', '.join(rules)}; `listener rules edit NAME --channel OTHER` turns them."
         )

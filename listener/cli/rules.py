@@ -11,7 +11,7 @@ import click
 from listener import query as queries
 from listener.cli import Group, Session
 from listener.cli.posts import find_post, tell_unknown
-from listener.cli.values import LABEL, UNITS, json_option
+from listener.cli.values import LABEL, UNITS, json_option, say
 from listener.cli.why import print_walks
 
 if TYPE_CHECKING:
@@ -240,12 +240,14 @@ def _print_preview(session: Session, found: "Preview") -> None:
 
 @rules.command()
 @click.argument("name")
+@json_option
 @click.pass_obj
-def remove(session: Session, name: str) -> None:
+def remove(session: Session, name: str, as_json: bool) -> None:
     """Take a rule away; what waits of its alerts is never sent."""
     row = session.app.find_rule(name)
     session.app.remove_rule(row)
-    click.echo(f"Rule {row.rule.name} is gone" + (f"; {_anew(row)} makes it anew" if row.source == "built in" else ""))
+    anew = f"; {_anew(row)} makes it anew" if row.source == "built in" else ""
+    say(f"Rule {row.rule.name} is gone{anew}", {"rule": row.rule.name, "state": "removed"}, as_json=as_json)
 
 
 def _anew(row: "RuleRow") -> str:
@@ -257,22 +259,25 @@ def _anew(row: "RuleRow") -> str:
 
 @rules.command()
 @click.argument("name")
+@json_option
 @click.pass_obj
-def pause(session: Session, name: str) -> None:
+def pause(session: Session, name: str, as_json: bool) -> None:
     """Let a rule rest."""
     row = session.app.find_rule(name)
     session.app.store.pause_rule(row.id, paused=True)
-    click.echo(f"Rule {row.rule.name} rests; `listener rules resume {row.rule.name}` wakes it")
+    line = f"Rule {row.rule.name} rests; `listener rules resume {row.rule.name}` wakes it"
+    say(line, {"rule": row.rule.name, "state": "paused"}, as_json=as_json)
 
 
 @rules.command()
 @click.argument("name")
+@json_option
 @click.pass_obj
-def resume(session: Session, name: str) -> None:
+def resume(session: Session, name: str, as_json: bool) -> None:
     """Wake a rule; what came meanwhile makes no alerts."""
     row = session.app.find_rule(name)
     session.app.store.pause_rule(row.id, paused=False)
-    click.echo(f"Rule {row.rule.name} is at work")
+    say(f"Rule {row.rule.name} is at work", {"rule": row.rule.name, "state": "at work"}, as_json=as_json)
 
 
 @rules.command()

@@ -1,7 +1,9 @@
 """Kinds of value that a user types: a length of time, a label, a feed."""
 
+import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar, cast
@@ -115,3 +117,8 @@ MINUTES = Minutes()
 VERDICT = Verdict()
 LABEL = click.Choice(LABELS)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+
+
+def say(line: str, row: Mapping[str, object], *, as_json: bool) -> None:
+    """Tell what was done, in words or as a JSON object."""
+    click.echo(json.dumps(row, ensure_ascii=False) if as_json else line)

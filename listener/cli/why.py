@@ -8,7 +8,7 @@ import click
 
 from listener.cli import Command, Group, Session
 from listener.cli.posts import find_post
-from listener.cli.values import json_option
+from listener.cli.values import json_option, say
 
 if TYPE_CHECKING:
     from listener.app import App
@@ -108,26 +108,32 @@ def list_mutes(session: Session, as_json: bool) -> None:
 
 @mute.command("add")
 @click.argument("what", metavar="KIND:VALUE", nargs=-1, required=True)
+@json_option
 @click.pass_obj
-def add_mute(session: Session, what: tuple[str, ...]) -> None:
+def add_mute(session: Session, what: tuple[str, ...], as_json: bool) -> None:
     """Mute a word or a phrase, a person, a domain or a feed: word:giveaway, domain:example.com."""
     for text in what:
         found = session.app.mute_of(*_mute(session.app, text))
         new = session.app.store.mute(found, session.app.now())
-        click.echo(f"{found.kind}:{found.value} is muted" + ("" if new else " already"))
+        line = f"{found.kind}:{found.value} is muted" + ("" if new else " already")
+        say(line, {"kind": found.kind, "value": found.value, "muted": True, "changed": new}, as_json=as_json)
 
 
 @mute.command("remove")
 @click.argument("what", metavar="KIND:VALUE", nargs=-1, required=True)
+@json_option
 @click.pass_obj
-def remove_mute(session: Session, what: tuple[str, ...]) -> int:
+def remove_mute(session: Session, what: tuple[str, ...], as_json: bool) -> int:
     """Take mutes back."""
     missing = 0
     for text in what:
         found = session.app.mute_of(*_mute(session.app, text))
         gone = session.app.store.unmute(found)
         missing += not gone
-        click.echo(f"{found.kind}:{found.value} " + ("is heard again" if gone else "was not muted"), err=not gone)
+        if as_json:
+            _echo({"kind": found.kind, "value": found.value, "muted": False, "changed": gone})
+        else:
+            click.echo(f"{found.kind}:{found.value} " + ("is heard again" if gone else "was not muted"), err=not gone)
     return 1 if missing else 0
 
 

@@ -51,10 +51,11 @@ def set_lead(
 
 @leads.command("undo")
 @post_argument
+@json_option
 @click.pass_obj
-def undo_lead(session: Session, post: int) -> None:
+def undo_lead(session: Session, post: int, as_json: bool) -> None:
     """Take the last step back."""
-    _undo(session, "lead", post)
+    _undo(session, "lead", post, as_json=as_json)
 
 
 @leads.command("log")
@@ -108,10 +109,11 @@ def set_question(
 
 @questions.command("undo")
 @post_argument
+@json_option
 @click.pass_obj
-def undo_question(session: Session, post: int) -> None:
+def undo_question(session: Session, post: int, as_json: bool) -> None:
     """Take the last step back."""
-    _undo(session, "question", post)
+    _undo(session, "question", post, as_json=as_json)
 
 
 @questions.command("log")
@@ -174,10 +176,15 @@ def _set(
     _print_work(session.app.set_work(matter, post, state, owner=owner, note=note), as_json=as_json)
 
 
-def _undo(session: Session, matter: "Matter", post: int) -> None:
+def _undo(session: Session, matter: "Matter", post: int, *, as_json: bool) -> None:
+    from listener.work import STATES, Work
+
     find_post(session, post)
     work = session.app.undo_work(matter, post)
-    click.echo(f"Post {post}: " + (f"{work.state} again" if work is not None else "untouched"))
+    if as_json:
+        _print_work(work or Work(post, matter, STATES[matter][0]), as_json=True)
+    else:
+        click.echo(f"Post {post}: " + (f"{work.state} again" if work is not None else "untouched"))
 
 
 def _print_work(work: "Work", *, as_json: bool) -> None:
