@@ -1,16 +1,17 @@
 """The briefing gathered: what arrived, who spoke, what was told already, what it means to the user."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from listener import health
 from listener.app.counting import Counting
 from listener.app.judging import Judging
 from listener.app.knowing import Knowing
 from listener.app.learning import Learning
-from listener.work import MATTERS, OVER
+from listener.errors import StoreError
+from listener.work import MATTERS, OVER, Work
 
 if TYPE_CHECKING:
     from listener.briefing import Briefing, BriefingRules, Choice, Served, Told
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from listener.ranking import Known
     from listener.store import Candidate
     from listener.types import StoredPost
-    from listener.work import Work
+
+T = TypeVar("T")
 
 MEMORY: Final = timedelta(days=14)
 """How long a story that was told stays told."""
@@ -52,9 +54,10 @@ class Gathering(Learning, Counting, Knowing, Judging):
         What was told on an earlier day returns only when it truly moved; what was told today is told again. `keeps`: it
         will be kept, so that the user's language model, if they have one for it, may sum up the first stories.
         """
-        from listener.briefing import BriefingRules
+        from listener.briefing import BriefingRules, Told, Topical
         from listener.composing import compose
-        from listener.ranking import choose, remarked
+        from listener.people import People
+        from listener.ranking import Known, choose, remarked
 
         section, now = self.config.briefing, self.now()
         rules = BriefingRules(
@@ -66,18 +69,19 @@ class Gathering(Learning, Counting, Knowing, Judging):
             most=section.most,
             circle=circle,
         )
-        people = self.people()
-        told = self._told(now)
+        people = self._readable(self.people, People())
+        told = self._readable(lambda: self._told(now), dict[int, Told]())
         begin = rules.since - DEFERRED if told else rules.since
         candidates = self.store.candidates(begin, now + timedelta(seconds=1))
-        known = self._known(candidates, rules, people, told)
+        known = self._readable(lambda: self._known(candidates, rules, people, told), Known(people))
         choice = choose(candidates, now, rules, known)
         posts = {found.id: found for found in self.store.posts_by_id(choice.ids)}
         while muted := self._muted(posts.values()) - known.muted:
             known = replace(known, muted=known.muted | muted)
             choice = choose(candidates, now, rules, known)
             posts |= {found.id: found for found in self.store.posts_by_id([n for n in choice.ids if n not in posts])}
-        choice = remarked(choice, self._fame(choice, posts, now), _answered(posts.values()))
+        fame = self._readable(lambda: self._fame(choice, posts, now), dict[int, float]())
+        choice = remarked(choice, fame, _answered(posts.values()))
         states = self.store.feeds()
         titles = {state.feed.id: state.feed.title or state.feed.query for state in states}
         serves = self._serves(posts.values()) if self.config.goals else None
@@ -91,10 +95,19 @@ class Gathering(Learning, Counting, Knowing, Judging):
             failing=health.failing(states),
             serves=serves,
             people=people,
-            numbers=self.numbers(people) if counts else (),
-            states={work.post: _stand(work) for work in self._works()},
+            numbers=self._readable(lambda: self.numbers(people), tuple[Topical, ...]()) if counts else (),
+            states={work.post: _stand(work) for work in self._readable(self._works, list[Work]())},
         )
         return self._written(found, choice, posts) if keeps and self.config.judge.summaries else found
+
+    def _readable(self, read: Callable[[], T], without: T) -> T:
+        """Read what a briefing can do without; of a damaged store, what can still be read is told."""
+        try:
+            return read()
+        except StoreError:
+            if self.store.damage is None:
+                raise
+            return without
 
     def _written(self, briefing: "Briefing", choice: "Choice", posts: "Mapping[int, StoredPost]") -> "Briefing":
         """Put what a language model wrote of the first stories in the place of a sentence of theirs, where it fits."""
@@ -138,9 +151,10 @@ class Gathering(Learning, Counting, Knowing, Judging):
     def _muted(self, posts: "Iterable[StoredPost]") -> frozenset[int]:
         """Find the posts that a mute removes; only those that would be shown are looked at."""
         from listener.precedence import Mutes
+        from listener.rules import Mute
         from listener.watching import facts_of_stored
 
-        mutes = Mutes(self.store.mutes())
+        mutes = Mutes(self._readable(self.store.mutes, list[Mute]()))
         if not mutes.mutes:
             return frozenset()
         authors = self.watcher.book(self.now()).authors
