@@ -137,7 +137,8 @@ class Facebook(HttpConnector):
         other = [one for one, answer in asked.items() if graph.error(answer)[:2] == (graph.HOPELESS, None)]
         asked |= self._again(other, posts.COMMENT_FIELDS)
         gone = [one for one, answer in asked.items() if graph.error(answer)[:2] == graph.GONE]
-        there = {one: answer for one, answer in asked.items() if one not in gone}
+        # Answers come as they are ready; what is made of them does not depend on that.
+        there = {one: asked[one] for one in numbers if one in asked and one not in gone}
         for answer in there.values():
             self.refuse(answer)
         items = [(one in other, json_body(answer)) for one, answer in there.items()]
