@@ -76,7 +76,7 @@ class Second:
 
 def session_of(network: bytes) -> Any:
     """Make a network ready to run, on one core."""
-    import onnxruntime  # type: ignore[import-not-found, unused-ignore]  # only who asked for it has it
+    import onnxruntime  # type: ignore[import-not-found, import-untyped, unused-ignore]  # only who asked for it has it
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -22,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 import onnx  # type: ignore[import-not-found, unused-ignore]  # only who trains it has these four
 import torch  # type: ignore[import-not-found, unused-ignore]
-from onnxruntime.quantization import QuantType, quantize_dynamic  # type: ignore[import-not-found, unused-ignore]
+from onnxruntime.quantization import QuantType, quantize_dynamic  # type: ignore[import-not-found, import-untyped, unused-ignore]
 from sklearn.linear_model import LogisticRegression
 from transformers import AutoModel  # type: ignore[import-not-found, unused-ignore]
 
