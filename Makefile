@@ -12,7 +12,7 @@ run: .venv/.run
 
 # Two halves side by side, of about the same cost: it takes half the time on two cores.
 TESTS := $(wildcard tests/test_*.py)
-HALF := $(wildcard tests/test_[abs-z]*.py tests/test_c[a-l]*.py)
+HALF := $(wildcard tests/test_[abs-z]*.py tests/test_c[a-k]*.py tests/test_cla*.py tests/test_cli.py tests/test_cli_[a-o]*.py)
 REST := $(filter-out $(HALF),$(TESTS))
 
 test: .venv/.dev .venv/.system check
@@ -52,7 +52,7 @@ HAS = PATH="$$PATH:/usr/sbin:$$(echo /usr/lib/postgresql/*/bin)" command -v
 
 # Pin every package with its hashes; the files name no index, path or host.
 lock:
-	$(BIN)/pip-compile $(COMPILE) --extra build -o requirements.lock pyproject.toml
+	$(BIN)/pip-compile $(COMPILE) --extra build --extra second -o requirements.lock pyproject.toml
 	$(BIN)/pip-compile $(COMPILE) --extra build --extra dev -o requirements-dev.lock pyproject.toml
 COMPILE := --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
