@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 from listener import secrets, sentences, summaries
 from listener.errors import BadPayload, ConnectorError, NotAuthorised, RateLimited
+from listener.excerpts import author_of
 from listener.speech import MEANINGLESS
 from listener.types import LABELS, Answer, Label, Post, Request, Scores, StoredPost
 
@@ -219,7 +220,7 @@ def _is_invented(text: str, posts: Sequence[StoredPost]) -> bool:
     """Tell a text that names what no post has; where scripts have no capitals, one that is mostly its own words."""
     shown = " ".join(_shown(stored.post) for stored in posts)
     known, own = summaries.terms(shown), summaries.terms(text)
-    authors = {word for stored in posts for word in summaries.terms(summaries.author(stored) or "")}
+    authors = {word for stored in posts for word in summaries.terms(author_of(stored) or "")}
     names = [word for word in _WORD.findall(text) if word[0].isupper() or any(char.isdigit() for char in word)]
     # A digit or a short name is no term: it is compared as it is written.
     spelled = {word.casefold() for word in _WORD.findall(shown)}

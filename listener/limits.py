@@ -65,3 +65,5 @@ SILENCE_S: Final = 90.0
 LOGINS_A_DAY: Final = 5
 RECHECKED: Final = 100
 """Most posts that are read again at once."""
+SERVES: Final = 0.5
+"""From here on a post is said to serve a goal."""

@@ -29,6 +29,7 @@ from urllib.parse import urlsplit
 
 from listener.alerts import is_alerting, loud_at
 from listener.grouping import HOUR, TOGETHER, WINDOW, House
+from listener.limits import SERVES
 from listener.rules import ANY, Mute, Rule, RuleRow
 from listener.types import Arrival, Label, Post
 
@@ -37,8 +38,6 @@ Step = Literal[
 ]
 HOLDING: Final[frozenset[Step]] = frozenset({"cooldown", "cap", "quiet"})
 """Steps that only make an alert wait."""
-SERVES: Final = 0.5
-"""From here on a post serves a goal; as in `relevance`."""
 
 
 @dataclass(frozen=True, slots=True)

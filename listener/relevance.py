@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from listener import limits
 from listener.types import Goal
 
 Floats = npt.NDArray[np.float64]
@@ -23,7 +24,7 @@ Vectors = npt.NDArray[np.float32]
 
 FLOOR: Final = 0.05
 """Less relevance than this is not kept: the post serves no goal."""
-SERVES: Final = 0.5
+SERVES: Final = limits.SERVES
 """From here on a post is said to serve a goal."""
 RARE: Final = 0.98
 """This share of the background lies below 0.5."""

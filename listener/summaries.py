@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from listener import sentences, stance
+from listener.excerpts import author_of
 from listener.speech import MEANINGLESS
 from listener.telling import own_words, stem
 from listener.types import StoredPost
@@ -136,7 +137,7 @@ def _told(stored: StoredPost, voices: Mapping[int, Hashable] | None) -> Iterator
 
 
 def _one(stored: StoredPost, text: str, place: int, voices: Mapping[int, Hashable] | None) -> _Told:
-    sentence = Sentence(text, stored.id, author(stored))
+    sentence = Sentence(text, stored.id, author_of(stored))
     return _Told(sentence, terms(text), place, _voice(stored, voices), bool(stored.post.title))
 
 
@@ -216,7 +217,7 @@ class _Argued(NamedTuple):
             end += 1
         while start > 0 and _is_short(_between(folded, self.parts[start - 1], self.parts[end])):
             start -= 1
-        return Sentence(_between(folded, self.parts[start], self.parts[end]), self.stored.id, author(self.stored))
+        return Sentence(_between(folded, self.parts[start], self.parts[end]), self.stored.id, author_of(self.stored))
 
 
 _Clarity = tuple[int, int, int]
@@ -266,9 +267,3 @@ def _voice(stored: StoredPost, voices: Mapping[int, Hashable] | None) -> Hashabl
     account = stored.post.account
     own = ("post", stored.id) if account is None else (account.platform, account.native_id)
     return own if voices is None else voices.get(stored.id, own)
-
-
-def author(stored: StoredPost) -> str | None:
-    """Name the author as people know them; None: nobody says."""
-    account = stored.post.account
-    return None if account is None else account.name or account.handle or account.native_id

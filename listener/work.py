@@ -34,6 +34,11 @@ class Work:
     at: datetime | None = None
     """None: nobody touched it yet."""
 
+    @property
+    def stand(self) -> str:
+        """Say where it stands: `contacted by Jo`, `open`."""
+        return f"{self.state} by {self.owner}" if self.owner else self.state
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from listener.app.alerting import Alerting
-from listener.app.gathering import Gathering
 from listener.app.judging import CALLS, TOKENS
 from listener.app.measuring import Measuring
 from listener.app.rooms import user_config
@@ -41,7 +40,7 @@ STORY_DAYS: Final = 7.0
 """How long a post can found a story that later ones join."""
 
 
-class App(Working, Gathering, Measuring, Alerting):
+class App(Working, Measuring, Alerting):
     """The verbs."""
 
     def connector_rows(self) -> list[ConnectorRow]:

@@ -5,12 +5,13 @@ import platform
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Final
 
 from listener import config as configuration
 from listener import schedule
+from listener.app.gathering import Gathering
 from listener.app.marking import Marking
 from listener.errors import ConfigError, ListenerError, StoreError
 from listener.store import KeptBriefing
@@ -52,19 +53,8 @@ class Briefed:
     """Sent just now, or not."""
 
 
-class Delivering(Marking):
+class Delivering(Marking, Gathering):
     """The verbs of briefings that are kept and sent."""
-
-    def brief(
-        self,
-        minutes: float | None = None,
-        since: datetime | None = None,
-        circle: str | None = None,
-        *,
-        keeps: bool = False,
-    ) -> "Briefing":
-        """Compose a briefing; the app knows how."""
-        raise NotImplementedError
 
     @property
     def sends_mail(self) -> bool:

@@ -12,7 +12,7 @@ from listener.app.briefings import Delivering
 from listener.errors import ConfigError
 
 if TYPE_CHECKING:
-    from listener.addressbook import AddressBook, Entry
+    from listener.addressbook import Entry
     from listener.alerts import Delivery, Outcome, Sender, State
     from listener.channels import Reach, Services
     from listener.http import Client
@@ -75,13 +75,6 @@ class Channelling(Delivering):
 
         work = "listener.services:notify"
         return Sandbox(work, seconds=SEND_S, memory=MEMORY, children=CHILDREN, patience=1.0)
-
-    @property
-    def book(self) -> "AddressBook":
-        """Find the file of the channels that were added by command."""
-        from listener.addressbook import AddressBook
-
-        return AddressBook(self.store_path.with_name(f"{self.store_path.name}.channels"))
 
     def close(self) -> None:
         """Close what was opened for channels, and the rest."""

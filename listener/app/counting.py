@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from listener.app.rooms import Rooms
+from listener.limits import SERVES
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -16,8 +17,6 @@ NUMBERS: Final = "numbers"
 """The store's note of the numbers as they were last counted."""
 FRESH: Final = timedelta(minutes=65)
 """So long they are taken as they are: counting four weeks of a million posts takes some 0.2 s, `up` does it hourly."""
-SERVES: Final = 0.5
-"""Least relevance of a post that counts for a goal."""
 
 
 class Counting(Rooms):

@@ -73,7 +73,8 @@ class Gathering(Learning, Counting, Knowing, Judging):
         told = self._readable(lambda: self._told(now), dict[int, Told]())
         begin = rules.since - DEFERRED if told else rules.since
         candidates = self.store.candidates(begin, now + timedelta(seconds=1))
-        known = self._readable(lambda: self._known(candidates, rules, people, told), Known(people))
+        works = self._readable(self._works, list[Work]())
+        known = self._readable(lambda: self._known(candidates, rules, people, told, works), Known(people))
         choice = choose(candidates, now, rules, known)
         posts = {found.id: found for found in self.store.posts_by_id(choice.ids)}
         while muted := self._muted(posts.values()) - known.muted:
@@ -96,7 +97,7 @@ class Gathering(Learning, Counting, Knowing, Judging):
             serves=serves,
             people=people,
             numbers=self._readable(lambda: self.numbers(people), tuple[Topical, ...]()) if counts else (),
-            states={work.post: _stand(work) for work in self._readable(self._works, list[Work]())},
+            states={work.post: work.stand for work in works},
         )
         return self._written(found, choice, posts) if keeps and self.config.judge.summaries else found
 
@@ -128,21 +129,26 @@ class Gathering(Learning, Counting, Knowing, Judging):
         return {story: told for story, told in self.store.told_since(now - MEMORY).items() if told.at < midnight}
 
     def _known(
-        self, candidates: "Sequence[Candidate]", rules: "BriefingRules", people: "People", told: "Mapping[int, Told]"
+        self,
+        candidates: "Sequence[Candidate]",
+        rules: "BriefingRules",
+        people: "People",
+        told: "Mapping[int, Told]",
+        works: Sequence[Work],
     ) -> "Known":
         from listener import voices
         from listener.ranking import Known, several
 
         twice = self.store.posts_by_id(several(candidates, people)[-COMPARED:])
         accounts = {one.id: one.account for one in candidates}
-        here = {story: found for story, found in told.items() if story in {one.story for one in candidates}}
+        here = {one.story for one in candidates} & told.keys()
         return Known(
             people=people,
             relevance=self._relevance(candidates, rules),
-            told={story: self._with_voices(story, found) for story, found in here.items()},
+            told=self._with_voices({story: told[story] for story in here}),
             marks=self.store.marked_stories(self.now(), self.now() - MEMORY),
             same=voices.same(twice, accounts, people),
-            over=frozenset((work.post, work.matter) for work in self._works() if work.state in OVER),
+            over=frozenset((work.post, work.matter) for work in works if work.state in OVER),
         )
 
     def _works(self) -> "list[Work]":
@@ -160,8 +166,14 @@ class Gathering(Learning, Counting, Knowing, Judging):
         authors = self.watcher.book(self.now()).authors
         return frozenset(post.id for post in posts if mutes.of(facts_of_stored(authors, post)) is not None)
 
-    def _with_voices(self, story: int, told: "Told") -> "Told":
-        return replace(told, voices=self.store.speakers([story], told.at).get(story, ()))
+    def _with_voices(self, told: "Mapping[int, Told]") -> "dict[int, Told]":
+        """Add who had spoken by then: one question for each briefing that told some of the stories."""
+        found: dict[int, Told] = {}
+        for at in {one.at for one in told.values()}:
+            stories = [story for story, one in told.items() if one.at == at]
+            spoke = self.store.speakers(stories, at)
+            found |= {story: replace(told[story], voices=spoke.get(story, ())) for story in stories}
+        return found
 
     def _relevance(self, candidates: "Sequence[Candidate]", rules: "BriefingRules") -> dict[int, float] | None:
         """Find how far leads and questions serve the goal they serve best; None: there are no goals."""
@@ -198,7 +210,3 @@ def _answered(posts: "Iterable[StoredPost]") -> frozenset[int]:
         for found in posts
         if found.post.answered or (found.post.answered is None and found.post.counts and found.post.counts.replies)
     )
-
-
-def _stand(work: "Work") -> str:
-    return f"{work.state} by {work.owner}" if work.owner else work.state

@@ -47,7 +47,8 @@ class Goals:
 
     def served(self, stored: StoredPost) -> Served | None:
         """Say which goal a post serves best, and why; None: it serves none."""
-        from listener.relevance import SERVES, clauses
+        from listener.limits import SERVES
+        from listener.relevance import clauses
 
         goals = [(score, name) for name, score in stored.goals.items() if name in self.goals and score >= SERVES]
         if not goals:

@@ -25,6 +25,7 @@ from listener.store import Store
 from listener.types import LABELS, Feed, Label
 
 if TYPE_CHECKING:
+    from listener.addressbook import AddressBook
     from listener.app.goals import Goals
     from listener.app.scorer import Scorer
     from listener.app.watcher import Watcher
@@ -308,17 +309,21 @@ class Rooms:
             store.sync_rules(wanted, self.now())
             store.set_meta("config_rules", known)
 
-    def default_channel(self) -> str | None:
-        """Name where leads and questions go: the configuration's word, else, with goals, the only channel there is."""
+    @property
+    def book(self) -> "AddressBook":
+        """Find the file of the channels that were added by command."""
         from listener.addressbook import AddressBook
 
+        return AddressBook(self.store_path.with_name(f"{self.store_path.name}.channels"))
+
+    def default_channel(self) -> str | None:
+        """Name where leads and questions go: the configuration's word, else, with goals, the only channel there is."""
         if self.config.alerts.channel is not None:
             return self.config.alerts.channel
         if not self.config.goals:  # all leads and questions of everybody would be too many for a word that nobody said
             return None
-        book = AddressBook(self.store_path.with_name(f"{self.store_path.name}.channels"))
         try:
-            added = book.entries()
+            added = self.book.entries()
         except StoreError:  # `listener channels` and `listener doctor` say so; nothing else is held up by it
             return None
         known = {*(channel.name for channel in self.config.channels), *added}

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from listener.app.learning import Learning
+from listener.limits import SERVES
 from listener.store import PostQuery
 from listener.types import StoredPost
 from listener.work import DENIED, OVER, STATES, Matter, Work, state_of, steps
@@ -17,7 +18,6 @@ BACK: Final = timedelta(days=30)
 """How far back untouched leads and questions are listed."""
 REPLIES: Final = timedelta(days=60)
 """How far back the user's own replies are looked through."""
-SERVES: Final = 0.5
 MOST: Final = 2_000
 
 

@@ -35,38 +35,6 @@ def leads(context: click.Context, states: tuple[str, ...], limit: int, as_json: 
         _list(context.obj, "lead", states, limit, as_json=as_json)
 
 
-@leads.command("set")
-@post_argument
-@click.argument("state", nargs=-1, required=True)
-@owner_option
-@note_option
-@json_option
-@click.pass_obj
-def set_lead(
-    session: Session, post: int, state: tuple[str, ...], owner: str | None, note: str | None, as_json: bool
-) -> None:
-    """Say where a lead stands; "not a lead" teaches the classifier, too."""
-    _set(session, "lead", post, " ".join(state), owner, note, as_json=as_json)
-
-
-@leads.command("undo")
-@post_argument
-@json_option
-@click.pass_obj
-def undo_lead(session: Session, post: int, as_json: bool) -> None:
-    """Take the last step back."""
-    _undo(session, "lead", post, as_json=as_json)
-
-
-@leads.command("log")
-@post_argument
-@json_option
-@click.pass_obj
-def lead_log(session: Session, post: int, as_json: bool) -> None:
-    """List what was done about a lead."""
-    _log(session, "lead", post, as_json=as_json)
-
-
 @click.group(cls=Group, invoke_without_command=True)
 @state_option
 @limit_option
@@ -93,36 +61,39 @@ def claim(session: Session, post: int, name: str | None, note: str | None, as_js
     _print_work(session.app.claim(post, name, note), as_json=as_json)
 
 
-@questions.command("set")
-@post_argument
-@click.argument("state", nargs=-1, required=True)
-@owner_option
-@note_option
-@json_option
-@click.pass_obj
-def set_question(
-    session: Session, post: int, state: tuple[str, ...], owner: str | None, note: str | None, as_json: bool
-) -> None:
-    """Say where a question stands; "not a question" teaches the classifier, too."""
-    _set(session, "question", post, " ".join(state), owner, note, as_json=as_json)
+def _add_steps(group: click.Group, matter: "Matter") -> None:
+    """Give a group what leads and questions have in common: `set`, `undo` and `log`."""
+
+    @group.command("set", help=f'Say where a {matter} stands; "not a {matter}" teaches the classifier, too.')
+    @post_argument
+    @click.argument("state", nargs=-1, required=True)
+    @owner_option
+    @note_option
+    @json_option
+    @click.pass_obj
+    def set_state(
+        session: Session, post: int, state: tuple[str, ...], owner: str | None, note: str | None, as_json: bool
+    ) -> None:
+        find_post(session, post)
+        _print_work(session.app.set_work(matter, post, " ".join(state), owner=owner, note=note), as_json=as_json)
+
+    @group.command(help="Take the last step back.")
+    @post_argument
+    @json_option
+    @click.pass_obj
+    def undo(session: Session, post: int, as_json: bool) -> None:
+        _undo(session, matter, post, as_json=as_json)
+
+    @group.command(help=f"List what was done about a {matter}.")
+    @post_argument
+    @json_option
+    @click.pass_obj
+    def log(session: Session, post: int, as_json: bool) -> None:
+        _log(session, matter, post, as_json=as_json)
 
 
-@questions.command("undo")
-@post_argument
-@json_option
-@click.pass_obj
-def undo_question(session: Session, post: int, as_json: bool) -> None:
-    """Take the last step back."""
-    _undo(session, "question", post, as_json=as_json)
-
-
-@questions.command("log")
-@post_argument
-@json_option
-@click.pass_obj
-def question_log(session: Session, post: int, as_json: bool) -> None:
-    """List what was done about a question."""
-    _log(session, "question", post, as_json=as_json)
+_add_steps(leads, "lead")
+_add_steps(questions, "question")
 
 
 def _list(session: Session, matter: "Matter", states: Sequence[str], limit: int, *, as_json: bool) -> None:
@@ -160,20 +131,12 @@ def _line(task: "Task") -> str:
     from listener.wording import plain
 
     post, work = task.stored.post, task.work
-    state = work.state + (f" by {work.owner}" if work.owner else "")
     what = plain(post.title or post.text)[:100]
     who = task.who if task.who is not None else f"somebody on {post.platform}, whose terms allow no record of people"
-    lines = [f"{task.stored.id:>6}  {state:<12} {what}", f"        {plain(who)}"]
+    lines = [f"{task.stored.id:>6}  {work.stand:<12} {what}", f"        {plain(who)}"]
     lines += [f"        {plain(post.url)}"] if post.url else []
     lines += [f"        note: {plain(work.note)}"] if work.note else []
     return "\n".join(lines)
-
-
-def _set(
-    session: Session, matter: "Matter", post: int, state: str, owner: str | None, note: str | None, *, as_json: bool
-) -> None:
-    find_post(session, post)
-    _print_work(session.app.set_work(matter, post, state, owner=owner, note=note), as_json=as_json)
 
 
 def _undo(session: Session, matter: "Matter", post: int, *, as_json: bool) -> None:
@@ -195,8 +158,7 @@ def _print_work(work: "Work", *, as_json: bool) -> None:
         row = {"post": work.post, "matter": work.matter, "state": work.state, "owner": work.owner, "note": work.note}
         click.echo(json.dumps(row | {"at": at}, ensure_ascii=False))
         return
-    by = f" by {work.owner}" if work.owner else ""
-    click.echo(plain(f"Post {work.post}: {work.state}{by}" + (f" ({work.note})" if work.note else "")))
+    click.echo(plain(f"Post {work.post}: {work.stand}" + (f" ({work.note})" if work.note else "")))
 
 
 def _log(session: Session, matter: "Matter", post: int, *, as_json: bool) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Final, NamedTuple, Protocol
 
+from listener import limits
 from listener.store.rows import SCALE, ms
 from listener.store.values import Given
 from listener.terms import And, Chance, Count, Field, Leaf, Not, Or, Query, When, Within, Words
 
-SERVES: Final = 0.5
-"""From here on a post is said to serve a goal, as `relevance.SERVES`."""
+SERVES: Final = limits.SERVES
 OVER: Final = ("won", "lost", "not a lead", "answered", "not a question")
 """States of work after which nothing is left to do, as `work.OVER`."""
 COUNTED: Final = ("replies", "likes", "reposts", "score")
