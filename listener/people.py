@@ -13,7 +13,6 @@ from listener.types import Account
 
 Proof = Literal["user", "rel=me", "domain"]
 """Who says that an account is a person's: the user; the platform, of an address that links back; a domain's name."""
-PROOFS: Final[tuple[Proof, ...]] = ("user", "rel=me", "domain")
 
 Voice = tuple[Literal["person", "account"], int]
 """Somebody who speaks: a person by number, or an account that nobody tied, by the store's number of it."""
@@ -133,11 +132,6 @@ class People:
         named = (circle for person in self.persons.values() if not person.is_me for circle in person.circles)
         listed = (circle for circles in self.follows.values() for circle in circles if circle)
         return tuple(sorted({*named, *listed}))
-
-
-def counted(accounts: Iterable[tuple[int | None, int]], people: People) -> int:
-    """Count the distinct voices behind (account, post) pairs, without the user's own."""
-    return len({people.voice(account, post) for account, post in accounts if not people.is_me(account)})
 
 
 # proofs
